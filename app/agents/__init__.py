@@ -1,0 +1,1 @@
+"""Which agents exist, and running any graph: stream, saver, models."""

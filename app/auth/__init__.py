@@ -1,0 +1,1 @@
+"""Proving who someone is: visitors, session tokens, tickets."""

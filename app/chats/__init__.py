@@ -1,0 +1,1 @@
+"""Persistent conversations and their messages."""

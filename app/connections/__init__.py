@@ -1,0 +1,1 @@
+"""Open sockets on this node: send queue, hub, fan-out."""

@@ -1,0 +1,1 @@
+"""Heartbeats in Redis: which nodes, sessions and tabs are there now."""

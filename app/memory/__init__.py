@@ -1,0 +1,1 @@
+"""Long-term memory: load before a run, save after it."""

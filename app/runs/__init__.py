@@ -1,0 +1,1 @@
+"""Accept a message, queue it, lease it, run it, recover it, snapshot it."""

@@ -1,0 +1,56 @@
+"""Tables of the runs room."""
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.base import Base
+
+
+class Run(Base):
+    """The work done to answer one message, and who is doing it."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('queued', 'running', 'waiting', 'completed', 'failed', 'cancelled')",
+            name="status",
+        ),
+        Index(
+            "uq_runs_one_running",
+            "chat_id",
+            unique=True,
+            postgresql_where=text("status = 'running'"),
+        ),
+        Index(
+            "ix_runs_open",
+            "chat_id",
+            "created_at",
+            postgresql_where=text("status IN ('queued', 'running', 'waiting')"),
+        ),
+        Index(
+            "ix_runs_lease",
+            "lease_until",
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    chat_id: Mapped[UUID] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"))
+    session_id: Mapped[str] = mapped_column(Text)  # whose message it answers; may be long gone
+    message_id: Mapped[UUID]  # the question
+    answer_id: Mapped[UUID]  # the answer's id, fixed before the first word
+    status: Mapped[str] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    fence: Mapped[int] = mapped_column(server_default="0")  # of the last claim
+    lease_owner: Mapped[str | None] = mapped_column(Text)  # a node
+    lease_until: Mapped[dt.datetime | None]
+    cancel_requested_at: Mapped[dt.datetime | None]
+    error_code: Mapped[str | None] = mapped_column(Text)
+    usage: Mapped[dict[str, Any] | None]
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[dt.datetime | None]
+    ended_at: Mapped[dt.datetime | None]

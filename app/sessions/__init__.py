@@ -1,0 +1,1 @@
+"""One client's engagement with a chat: start, extend, end, expire."""

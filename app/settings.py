@@ -1,0 +1,284 @@
+"""Every setting: read once at start, frozen, handed to whoever needs its group.
+
+Each field's docstring says what it does; ``docs/settings.md`` is made from them and a
+test keeps it so. Variables begin with ``COLLOQUY_``; groups are joined by two
+underscores: ``COLLOQUY_SESSIONS__TTL_SECONDS=3600``.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.sources import PydanticBaseSettingsSource
+
+from app.kit.errors import AppError, Kind
+
+PREFIX = "COLLOQUY_"
+
+
+class BadSettings(AppError):
+    """A setting cannot be read, is out of range, or does not exist."""
+
+    code = "bad_settings"
+    kind = Kind.INVALID
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SessionSettings(_Group):
+    ttl_seconds: int = Field(default=86_400, ge=1)
+    """How long a session lives without activity."""
+    max_seconds: int = Field(default=30 * 86_400, ge=1)
+    """The longest a session can live, however active it is."""
+    slide_seconds: float = Field(default=60, ge=0)
+    """Activity moves a session's end at most once in this time."""
+    warn_seconds: int = Field(default=300, ge=0)
+    """How long before its end a session's sockets are told."""
+    require_credential: bool = False
+    """Whether an anonymous session's socket needs more than the session's id."""
+    metadata_bytes: int = Field(default=8_192, ge=0)
+    """Largest ``metadata`` of a session, as JSON."""
+
+
+class ProtocolSettings(_Group):
+    frame_bytes: int = Field(default=262_144, ge=1_024)
+    """Largest frame a client may send; a larger one closes the socket with 4009."""
+    frame_depth: int = Field(default=16, ge=1)
+    """Deepest nesting of a frame's JSON."""
+    text_chars: int = Field(default=16_000, ge=1)
+    """Longest text of one message, in characters."""
+    hello_seconds: float = Field(default=5, gt=0)
+    """How long a socket that needs a credential may wait with its ``hello``."""
+    heartbeat_seconds: float = Field(default=25, gt=0)
+    """Silence after which the server sends a ``ping``."""
+    pong_seconds: float = Field(default=10, gt=0)
+    """How long a client that said ``hello`` may take to answer a ``ping``."""
+    frames_per_window: int = Field(default=20, ge=1)
+    """Frames a connection may send in one window before it is refused."""
+    window_seconds: float = Field(default=10, gt=0)
+    """Length of that window."""
+    unacknowledged: int = Field(default=8, ge=1)
+    """Commands of one connection that may be in work at once."""
+    malformed_frames: int = Field(default=10, ge=1)
+    """Unreadable frames after which a connection is closed with 4000."""
+
+
+class ConnectionSettings(_Group):
+    queue_frames: int = Field(default=256, ge=1)
+    """Frames that may wait for one socket."""
+    queue_bytes: int = Field(default=1_048_576, ge=1_024)
+    """Bytes that may wait for one socket."""
+    send_seconds: float = Field(default=10, gt=0)
+    """How long one send may take before the client counts as not reading."""
+    close_seconds: float = Field(default=1, gt=0)
+    """How long a closing handshake may take before the connection is cut."""
+    per_session: int = Field(default=10, ge=1)
+    """Sockets one session may have open on one node."""
+    per_node: int = Field(default=10_000, ge=1)
+    """Sockets one node accepts; more are refused with HTTP 503."""
+    tcp_user_timeout_ms: int = Field(default=30_000, ge=0)
+    """Linux: how long sent bytes may stay unacknowledged before the kernel gives up."""
+
+
+class EventSettings(_Group):
+    log_events: int = Field(default=5_000, ge=10)
+    """Events kept for replay in one chat's log (about; Redis trims in blocks)."""
+    log_seconds: int = Field(default=86_400, ge=60)
+    """How long an idle chat's log is kept in Redis."""
+    replay_events: int = Field(default=1_000, ge=1)
+    """More missed events than this are answered with a snapshot."""
+    replay_bytes: int = Field(default=1_048_576, ge=1_024)
+    """More missed bytes than this are answered with a snapshot."""
+    park_events: int = Field(default=64, ge=1)
+    """Events kept aside while a gap before them is filled."""
+    tick_active_seconds: float = Field(default=5, gt=0)
+    """How often a chat with an active run is compared with its log's top."""
+    tick_idle_seconds: float = Field(default=30, gt=0)
+    """The same for a chat at rest."""
+    relay_seconds: float = Field(default=5, gt=0)
+    """How often the outbox is searched for events that a crash left behind."""
+
+
+class RunSettings(_Group):
+    concurrency: int = Field(default=16, ge=1)
+    """Runs one node executes at once; more wait."""
+    queued_per_chat: int = Field(default=5, ge=0)
+    """Messages that may wait behind a chat's running one."""
+    lease_seconds: float = Field(default=15, gt=0)
+    """How long a node owns a run without renewing its lease."""
+    heartbeat_seconds: float = Field(default=5, gt=0)
+    """How often a node renews the leases of its runs."""
+    poll_seconds: float = Field(default=5, gt=0)
+    """How often a node looks for runs nobody works on, signals apart."""
+    max_attempts: int = Field(default=3, ge=1)
+    """Executions of one run before it ends as failed."""
+    timeout_seconds: float = Field(default=600, gt=0)
+    """Longest one execution of a run may take."""
+    team_seconds: float = Field(default=60, gt=0)
+    """Longest one team may take; after that the answer comes without it."""
+    delta_ms: int = Field(default=40, ge=0)
+    """Words are collected for this long before they are sent; the first go at once."""
+    delta_chars: int = Field(default=256, ge=1)
+    """Or until this many characters have come together."""
+    drain_seconds: float = Field(default=20, ge=0)
+    """How long a stopping node lets its runs and sockets finish."""
+    answer_chars: int = Field(default=1_000_000, ge=1_000)
+    """Longest answer of one run; a longer one fails it."""
+    history_messages: int = Field(default=40, ge=2)
+    """Messages of a chat the agent sees; older ones stay in the chat's history."""
+
+
+class DatabaseSettings(_Group):
+    pool_size: int = Field(default=10, ge=1)
+    """Connections of the service's own pool."""
+    checkpoint_pool_size: int = Field(default=8, ge=1)
+    """Connections of the checkpointer's pool."""
+    connect_seconds: float = Field(default=5, gt=0)
+    """Longest wait for a new connection or for a free one."""
+    statement_seconds: float = Field(default=10, gt=0)
+    """Longest one statement may take."""
+    migrate: bool = True
+    """Whether ``serve`` brings the tables up to date before it starts."""
+
+
+class RedisSettings(_Group):
+    connections: int = Field(default=32, ge=2)
+    """Connections of the pool for commands."""
+    command_seconds: float = Field(default=5, gt=0)
+    """Longest one command may take."""
+
+
+class ServerSettings(_Group):
+    origins: list[str] = []
+    """Origins of other sites' pages that may use this server, as ``https://example.org``.
+    Pages of its own address always may."""
+    body_bytes: int = Field(default=1_048_576, ge=1_024)
+    """Largest body of an HTTP request."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses whose ``X-Forwarded-*`` headers are believed, with commas between."""
+    secure_cookies: bool | None = None
+    """Whether cookies need HTTPS. Unset: yes, except on plain-http loopback addresses."""
+
+
+class KnowledgeSettings(_Group):
+    file_bytes: int = Field(default=20_971_520, ge=1_024)
+    """Largest file ``ingest`` reads."""
+    chunk_chars: int = Field(default=1_200, ge=200)
+    """Characters of a passage, about."""
+    results: int = Field(default=5, ge=1)
+    """Passages a search gives to the answer."""
+
+
+class LivenessSettings(_Group):
+    beat_seconds: float = Field(default=20, gt=0)
+    """How often a node says which sessions and tabs it holds."""
+    ttl_seconds: float = Field(default=60, gt=0)
+    """How long such a word is believed."""
+
+
+class LogSettings(_Group):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important level that is logged."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """``auto``: lines for people on a terminal, JSON elsewhere."""
+
+
+def _default_data_dir() -> Path:
+    """Where the default run keeps its data: the account's data folder."""
+    if os.name == "posix" and os.geteuid() == 0:
+        return Path("/var/lib/colloquy")
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "colloquy"
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one process."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+    )
+
+    database_url: SecretStr | None = None
+    """``postgresql://user:password@host:port/name``. Unset: an embedded server."""
+    redis_url: SecretStr | None = None
+    """``redis://…``, ``rediss://…`` or ``unix://…``. Unset: an embedded server."""
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    """Where embedded servers and the generated secret are kept."""
+    secret: SecretStr | None = None
+    """Signs session tokens; the same on every node. Unset: made once and kept in the data
+    directory, which nodes with their own stores do not share, so set it there."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=8000, ge=0, le=65_535)
+    """Port to listen on; 0 takes a free one."""
+    model: str | None = None
+    """``provider:name`` of a language model (openai, anthropic, google, ollama). Unset: the
+    offline assistant."""
+    model_base_url: str | None = None
+    """Address of a server that speaks the provider's wire format. Unset: the provider's."""
+    agent: str = "supervisor"
+    """The agent of sessions that name none."""
+
+    sessions: SessionSettings = SessionSettings()
+    protocol: ProtocolSettings = ProtocolSettings()
+    connections: ConnectionSettings = ConnectionSettings()
+    events: EventSettings = EventSettings()
+    runs: RunSettings = RunSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    server: ServerSettings = ServerSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    liveness: LivenessSettings = LivenessSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings)
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Read the settings from ``environ`` (default: the process's); ``given`` wins.
+
+    Raises:
+        BadSettings: a value is out of range, or a ``COLLOQUY_`` variable is unknown:
+            a typo must not be a silent default.
+    """
+    environ = os.environ if environ is None else environ
+    known = _variables()
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known:
+            raise BadSettings(f"There is no setting {name}; docs/settings.md lists them all.")
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = "__".join(str(part) for part in first["loc"]).upper()
+        raise BadSettings(f"{PREFIX}{path}: {first['msg']}.") from error
+    except ValueError as error:  # a group given as something that is not JSON
+        raise BadSettings(str(error)) from error
+
+
+def _variables() -> set[str]:
+    names: set[str] = set()
+    for name, field in Settings.model_fields.items():
+        upper = PREFIX + name.upper()
+        names.add(upper)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Group):
+            names |= {f"{upper}__{inner.upper()}" for inner in field.annotation.model_fields}
+    return names

@@ -1,0 +1,1 @@
+"""Postgres and Redis: connections, units of work, the declarative base."""

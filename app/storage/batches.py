@@ -1,0 +1,134 @@
+"""Writing many callers' rows together: now and waited for, or later and not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+
+from app.kit.errors import AppError
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class GroupWriter(Generic[T, R]):
+    """Writes what several callers bring in one statement; each waits for its own result.
+
+    Nobody is held up to wait for company: a batch is whatever came in while the one
+    before it was being written. ``run`` must be running.
+
+    Args:
+        write: stores items and returns their results in the same order. If it fails,
+            every caller of the batch gets the error.
+        limit: items of one batch at most.
+    """
+
+    def __init__(
+        self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, limit: int
+    ) -> None:
+        self._write = write
+        self._limit = limit
+        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._arrived = asyncio.Event()
+
+    async def submit(self, item: T) -> R:
+        """Store ``item`` and return its result once it is committed."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        self._arrived.set()
+        return await future
+
+    async def run(self) -> None:
+        """Write batches until cancelled."""
+        while True:
+            await self._arrived.wait()
+            batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+            if not self._waiting:
+                self._arrived.clear()
+            await self._write_batch(batch)
+
+    async def _write_batch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._write([item for item, _ in batch])
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to the callers
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+
+class WriteBehind(Generic[T]):
+    """Collects items and writes them together a little later; nobody waits.
+
+    For what may be late or, if Postgres stays away long enough, lost: counters, last
+    activity, removal of what was delivered. ``run`` must be running; ``flush`` at the end.
+
+    Args:
+        name: for the log.
+        write: stores the items; one that fails is tried again with the next batch.
+        seconds: how long items are collected.
+        limit: items kept while Postgres is away; the oldest are dropped and counted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        write: Callable[[Sequence[T]], Awaitable[None]],
+        *,
+        seconds: float,
+        limit: int = 10_000,
+    ) -> None:
+        self._name = name
+        self._write = write
+        self._seconds = seconds
+        self._limit = limit
+        self._items: list[T] = []
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+        self.failures = 0
+
+    def add(self, item: T) -> None:
+        self._items.append(item)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Write what comes in until cancelled."""
+        while True:
+            await self._arrived.wait()
+            await asyncio.sleep(self._seconds)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write everything collected so far. Never raises."""
+        items, self._items = self._items, []
+        self._arrived.clear()
+        if not items:
+            return
+        try:
+            await self._write(items)
+        except AppError as error:
+            self.failures += 1
+            log.warning("write_behind_failed", what=self._name, items=len(items), code=error.code)
+            self._put_back(items)
+        except Exception:
+            self.failures += 1
+            self.dropped += len(items)  # a bug: the same items would fail again
+            log.exception("write_behind_crashed", what=self._name, items=len(items))
+
+    def _put_back(self, items: list[T]) -> None:
+        self._items = items + self._items
+        excess = len(self._items) - self._limit
+        if excess > 0:
+            del self._items[:excess]
+            self.dropped += excess
+        self._arrived.set()

@@ -1,0 +1,1 @@
+"""Runs small periodic jobs; knows none of them."""

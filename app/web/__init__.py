@@ -1,0 +1,1 @@
+"""The HTTP edge: routing, middleware, error mapping, health, the built page."""
