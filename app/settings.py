@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings.sources import PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from app.kit.errors import AppError, Kind
 
@@ -54,6 +53,8 @@ class ProtocolSettings(_Group):
     """Longest text of one message, in characters."""
     hello_seconds: float = Field(default=5, gt=0)
     """How long a socket that needs a credential may wait with its ``hello``."""
+    greeting_seconds: float = Field(default=1, gt=0)
+    """How long any other socket is given for its ``hello`` before it is shown the chat."""
     heartbeat_seconds: float = Field(default=25, gt=0)
     """Silence after which the server sends a ``ping``."""
     pong_seconds: float = Field(default=10, gt=0)
@@ -241,15 +242,11 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings)
+    def from_mapping(cls, environ: Mapping[str, str], given: Mapping[str, Any]) -> "Settings":
+        """Read from ``environ`` and nothing else; ``given`` wins."""
+        source = EnvSettingsSource(cls)
+        source.env_vars = {name.lower(): value for name, value in environ.items()}
+        return cls.model_validate({**source(), **given})
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -265,7 +262,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         if name.startswith(PREFIX) and name not in known:
             raise BadSettings(f"There is no setting {name}; docs/settings.md lists them all.")
     try:
-        return Settings(**given)
+        return Settings.from_mapping(environ, given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = "__".join(str(part) for part in first["loc"]).upper()

@@ -3,8 +3,7 @@
 import app.auth.models
 import app.chats.models
 import app.events.models
-
-# KNOWLEDGE
+import app.knowledge.models
 import app.runs.models
 import app.sessions.models
 import app.users.models  # noqa: F401

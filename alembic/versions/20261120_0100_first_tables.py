@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column("chat_id", sa.Uuid(), nullable=False),
         sa.Column("session_id", sa.Text(), nullable=False),
         sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("answer_id", sa.Uuid(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
@@ -174,7 +175,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_runs_open",
         "runs",
-        ["chat_id", "created_at"],
+        ["chat_id", "seq"],
         unique=False,
         postgresql_where=sa.text("status IN ('queued', 'running', 'waiting')"),
     )

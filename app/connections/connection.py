@@ -1,6 +1,7 @@
 """One open socket's send queue."""
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -31,6 +32,7 @@ class Connection:
         "chat_id",
         "expects_pong",
         "id",
+        "jitter",
         "last_offer",
         "offset",
         "pinged_at",
@@ -55,6 +57,7 @@ class Connection:
         self.expects_pong = False  # the client said hello, so it answers pings
         self.pinged_at: float | None = None  # of a ping not yet answered
         self.last_offer = monotonic()
+        self.jitter = random.uniform(0.9, 1.1)  # noqa: S311 - spreads pings, guards nothing
         self.sent_bytes = 0
         self._settings = settings
         self._monotonic = monotonic

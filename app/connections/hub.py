@@ -99,6 +99,7 @@ class Hub:
         feed = self._feeds.get(chat_id)
         if feed is None:
             feed = self._feeds[chat_id] = Feed(chat_id, checked_at=self._monotonic())
+        feed.members.discard(connection)  # a late hello begins anew
         feed.joining[connection] = []
         await self._follower.follow(chat_id)
         limits = self._settings

@@ -28,7 +28,7 @@ class Run(Base):
         Index(
             "ix_runs_open",
             "chat_id",
-            "created_at",
+            "seq",
             postgresql_where=text("status IN ('queued', 'running', 'waiting')"),
         ),
         Index(
@@ -42,6 +42,7 @@ class Run(Base):
     chat_id: Mapped[UUID] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"))
     session_id: Mapped[str] = mapped_column(Text)  # whose message it answers; may be long gone
     message_id: Mapped[UUID]  # the question
+    seq: Mapped[int]  # the question's number in the chat: runs of a chat go in this order
     answer_id: Mapped[UUID]  # the answer's id, fixed before the first word
     status: Mapped[str] = mapped_column(Text)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -1,0 +1,144 @@
+"""Is everything this node needs there, and does it fit together?"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+
+from app.kit.clock import SystemClock
+from app.kit.errors import AppError
+from app.services import addresses
+from app.settings import Settings
+from app.storage import migrations
+from app.storage.postgres import Postgres
+from app.storage.redis import connect, redis_errors
+
+_MIN_POSTGRES = 150_000  # server_version_num: 15
+_MIN_REDIS = 7
+_MAX_SKEW_SECONDS = 2.0
+
+
+class Finding(NamedTuple):
+    what: str
+    ok: bool
+    says: str
+    advice: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; one finding that is not ok does not hide the others."""
+    findings: list[Finding] = []
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            database_url, redis_url = await addresses(settings, stack)
+        except AppError as error:
+            return [Finding("embedded servers", False, error.message)]
+        findings += await _postgres(settings, database_url)
+        async with _client(settings, redis_url) as redis:
+            findings += await _redis(redis)
+    findings.append(_secret(settings))
+    return findings
+
+
+async def _postgres(settings: Settings, url: str) -> list[Finding]:
+    try:
+        postgres = Postgres(url, settings.database)
+        async with postgres.statement() as db:
+            row = (
+                await db.exec_driver_sql(
+                    "SELECT current_setting('server_version'),"
+                    " current_setting('server_version_num')::int,"
+                    " current_setting('max_connections')::int,"
+                    " (SELECT count(*) FROM pg_stat_activity"
+                    "   WHERE backend_type = 'client backend'),"
+                    " extract(epoch FROM clock_timestamp())::float8"
+                )
+            ).one()
+        await postgres.close()
+    except AppError as error:
+        advice = "Is COLLOQUY_DATABASE_URL right, and may this machine connect?"
+        return [Finding("Postgres", False, error.message, advice)]
+    version, number, most, used, now = tuple(row)
+    skew = abs(SystemClock().now().timestamp() - now)
+    wanted = settings.database.pool_size + settings.database.checkpoint_pool_size
+    revision, head = await asyncio.to_thread(migrations.revisions, url)
+    return [
+        Finding(
+            "Postgres",
+            number >= _MIN_POSTGRES,
+            f"version {version}",
+            "" if number >= _MIN_POSTGRES else "Colloquy needs PostgreSQL 15 or newer.",
+        ),
+        Finding(
+            "pools",
+            wanted < most,
+            f"a node takes up to {wanted} of {most} connections ({used} in use now):"
+            f" room for {most // wanted} nodes",
+            "" if wanted < most else "Lower COLLOQUY_DATABASE__POOL_SIZE or raise max_connections.",
+        ),
+        Finding(
+            "clock",
+            skew <= _MAX_SKEW_SECONDS,
+            f"{skew:.2f} s from the database's",
+            "" if skew <= _MAX_SKEW_SECONDS else "Let NTP set this machine's clock.",
+        ),
+        Finding(
+            "tables",
+            revision == head,
+            f"revision {revision or 'none'}, newest {head}",
+            "" if revision == head else "Run: colloquy db upgrade",
+        ),
+    ]
+
+
+async def _redis(redis: Redis) -> list[Finding]:
+    try:
+        with redis_errors():
+            server = await redis.info("server")
+            memory = await redis.info("memory")
+    except AppError as error:
+        advice = "Is COLLOQUY_REDIS_URL right, and may this machine connect?"
+        return [Finding("Redis", False, error.message, advice)]
+    version = str(server.get("valkey_version") or server.get("redis_version"))
+    name = "Valkey" if "valkey_version" in server else "Redis"
+    new_enough = int(version.split(".", maxsplit=1)[0]) >= _MIN_REDIS
+    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    keeps = policy in {"noeviction", "volatile-ttl"}
+    return [
+        Finding(
+            "Redis",
+            new_enough,
+            f"{name} {version}",
+            "" if new_enough else "Colloquy needs Redis or Valkey 7 or newer.",
+        ),
+        Finding(
+            "eviction",
+            keeps,
+            policy,
+            "" if keeps else "Set maxmemory-policy to noeviction: live logs must not vanish.",
+        ),
+    ]
+
+
+def _secret(settings: Settings) -> Finding:
+    if settings.secret is not None:
+        return Finding("secret", True, "set")
+    if settings.database_url is None:
+        return Finding("secret", True, "kept in the data directory")
+    return Finding(
+        "secret",
+        False,
+        "not set; each node makes its own in its data directory",
+        "Set COLLOQUY_SECRET to the same random text on every node.",
+    )
+
+
+@contextlib.asynccontextmanager
+async def _client(settings: Settings, url: str) -> AsyncIterator[Redis]:
+    redis = connect(url, settings.redis)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()

@@ -1,0 +1,325 @@
+"""The WebSocket endpoint: one reader, one writer and one doer for each connection."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import structlog
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from app.connections.connection import Connection
+from app.connections.hub import Entrance, Hub
+from app.gateway.dispatch import Dispatch
+from app.gateway.errors import error_reply
+from app.gateway.handshake import Handshake, origin_allowed, read_text
+from app.gateway.transport import EXTENSION
+from app.gateway.watch import SessionWatch, supersede
+from app.kit.clock import Clock, wire_time
+from app.kit.errors import AppError
+from app.kit.ids import NodeId, short
+from app.liveness.store import LivenessStore
+from app.observability.metrics import (
+    CONNECTIONS,
+    CONNECTIONS_CLOSED,
+    FRAME_ERRORS,
+    FRAMES,
+    RESUMES,
+)
+from app.protocol.close import (
+    INTERNAL,
+    STORAGE_UNAVAILABLE,
+    SUPERSEDED,
+    TOO_MANY_CONNECTIONS,
+    TOO_SLOW,
+    Close,
+    ConnectionEnded,
+    draining,
+)
+from app.protocol.codec import encode
+from app.protocol.events import PROTOCOL
+from app.protocol.frames import Hello, decode_frame, frame_ref
+from app.runs.service import RunService
+from app.runs.snapshot import SnapshotService, session_view
+from app.sessions.types import Session
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+class Gateway:
+    """Serves sockets. Everything it may reach is handed over once, at start-up."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        handshake: Handshake,
+        runs: RunService,
+        snapshots: SnapshotService,
+        watch: SessionWatch,
+        liveness: LivenessStore,
+        settings: Settings,
+        clock: Clock,
+        node: NodeId,
+    ) -> None:
+        self._hub = hub
+        self._handshake = handshake
+        self._runs = runs
+        self._snapshots = snapshots
+        self._watch = watch
+        self._liveness = liveness
+        self._settings = settings
+        self._clock = clock
+        self._node = node
+        self.draining = False
+
+    async def connect(self, socket: WebSocket) -> None:
+        """Serve one connection until either side ends it."""
+        if not origin_allowed(socket, self._settings.server.origins):
+            await _refuse(socket, 403, "forbidden", "This page may not connect here.")
+            return
+        if self.draining or self._hub.count >= self._settings.connections.per_node:
+            await _refuse(socket, 503, "unavailable", "This node takes no new connections.")
+            return
+        offered = socket.scope.get("subprotocols") or []
+        await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+        try:
+            session, hello = await self._handshake.shake(socket, socket.path_params["session_id"])
+        except ConnectionEnded as ended:
+            await self._close(socket, ended.close)
+            return
+        except WebSocketDisconnect:
+            return
+        structlog.contextvars.bind_contextvars(session=short(session.session_id))
+        await self._serve(socket, session, hello)
+
+    async def _serve(self, socket: WebSocket, session: Session, hello: Hello | None) -> None:
+        connection = Connection(
+            session_id=session.session_id,
+            chat_id=session.chat_id,
+            settings=self._settings.connections,
+            monotonic=self._clock.monotonic,
+        )
+        if len(self._hub.of_session(session.session_id)) >= self._settings.connections.per_session:
+            await self._close(socket, TOO_MANY_CONNECTIONS)
+            return
+        self._hub.admit(connection)
+        self._watch.add(session)
+        CONNECTIONS.set(self._hub.count)
+        since = self._clock.monotonic()
+        close: Close | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write(socket, connection))
+                await self._converse(socket, connection, session, hello, group)
+        except* WebSocketDisconnect as left:
+            close = Close(_first(left, WebSocketDisconnect).code)
+        except* ConnectionEnded as ended:
+            close = _first(ended, ConnectionEnded).close
+        except* Exception:
+            log.exception("connection_crashed")
+            close = INTERNAL
+        finally:
+            self._hub.leave(connection)
+            CONNECTIONS.set(self._hub.count)
+        if close is not None:
+            self._watch.remember(session.session_id, connection.tab, close)
+            await self._close(socket, close)
+        log.info(
+            "connection_ended",
+            connection_id=connection.id,
+            code=close.code if close else None,
+            seconds=round(self._clock.monotonic() - since, 1),
+            bytes_out=connection.sent_bytes,
+        )
+        with contextlib.suppress(AppError):
+            await self._liveness.leave(session.session_id, connection.id, connection.tab)
+
+    async def _converse(
+        self,
+        socket: WebSocket,
+        connection: Connection,
+        session: Session,
+        hello: Hello | None,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        """Read until the end. Without a hello, the first other frame begins a live stream."""
+        protocol = self._settings.protocol
+        dispatch = Dispatch(
+            connection,
+            session,
+            runs=self._runs,
+            settings=protocol,
+            monotonic=self._clock.monotonic,
+        )
+        first: str | None = None
+        if hello is None:
+            hello, first = await self._await_hello(socket)
+        greeted = hello is not None
+        await self._enter(connection, session, hello)
+        working = False
+        while True:
+            text = first or await read_text(socket, protocol.frame_bytes)
+            first = None
+            try:
+                dispatch.check_rate()
+                frame = decode_frame(text, max_depth=protocol.frame_depth)
+                FRAMES.labels(frame.type).inc()
+                if isinstance(frame, Hello) and not greeted:  # it was slow to come
+                    greeted = True
+                    await self._enter(connection, session, frame)
+                else:
+                    dispatch.dispatch(frame)
+            except AppError as error:  # answered; the connection lives on
+                FRAME_ERRORS.labels(error.code).inc()
+                connection.offer(encode(error_reply(error, frame_ref(text))))
+                if (close := dispatch.refused(error)) is not None:
+                    connection.finish(close)
+                    return
+            if dispatch.has_work and not working:
+                working = True
+                group.create_task(dispatch.run())
+
+    async def _await_hello(self, socket: WebSocket) -> tuple[Hello | None, str | None]:
+        """Return the hello if it comes at once, or else the first other frame, or nothing."""
+        protocol = self._settings.protocol
+        try:
+            async with asyncio.timeout(protocol.greeting_seconds):
+                text = await read_text(socket, protocol.frame_bytes)
+        except TimeoutError:
+            return None, None
+        try:
+            frame = decode_frame(text, max_depth=protocol.frame_depth)
+        except AppError:
+            return None, text
+        return (frame, None) if isinstance(frame, Hello) else (None, text)
+
+    async def _enter(self, connection: Connection, session: Session, hello: Hello | None) -> None:
+        """Bring the client up to date and let it follow its chat.
+
+        Raises:
+            ConnectionEnded: a store does not answer, or completeness could not be proved.
+        """
+        after = None
+        if hello is not None:
+            connection.tab = hello.tab
+            connection.expects_pong = True
+            after = hello.after
+            supersede(self._hub, connection, SUPERSEDED)
+        try:
+            entrance = await self._hub.enter(connection, after)
+            snapshot = None
+            if entrance.reason is not None:
+                snapshot = await self._snapshots.take(
+                    session.chat_id, session.owner, top=entrance.top
+                )
+                snapshot["session"] = session_view(session)
+            RESUMES.labels(entrance.reason or "resumed").inc()
+            await self._hub.go_live(
+                entrance,
+                preface=lambda replay: self._preface(
+                    connection, session, entrance, snapshot, replay
+                ),
+            )
+        except AppError as error:
+            raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
+        with contextlib.suppress(AppError):
+            await self._liveness.beat({session.session_id: [(connection.id, connection.tab)]})
+
+    def _preface(
+        self,
+        connection: Connection,
+        session: Session,
+        entrance: Entrance,
+        snapshot: dict[str, Any] | None,
+        replay: int,
+    ) -> Iterator[bytes]:
+        protocol = self._settings.protocol
+        welcome: dict[str, Any] = {
+            "type": "welcome",
+            "protocol": PROTOCOL,
+            "connection_id": connection.id,
+            "session_id": session.session_id,
+            "chat_id": str(session.chat_id),
+            "agent": session.agent,
+            "user_id": session.user_id,
+            "node": self._node,
+            "epoch": entrance.top.epoch,
+            "offset": entrance.top.offset,
+            "resumed": entrance.reason is None,
+            "replay": replay if entrance.reason is None else 0,
+            "heartbeat_ms": int(protocol.heartbeat_seconds * 1000),
+            "limits": {
+                "frame_bytes": protocol.frame_bytes,
+                "text_chars": protocol.text_chars,
+                "frames_per_window": protocol.frames_per_window,
+                "window_seconds": protocol.window_seconds,
+                "unacknowledged": protocol.unacknowledged,
+            },
+            "expires_at": wire_time(session.expires_at),
+        }
+        if entrance.reason is not None:
+            welcome["reason"] = str(entrance.reason)
+        previous = self._watch.previous_close(session.session_id, connection.tab)
+        if previous is not None:
+            welcome["previous_close"] = {"code": previous.code}
+        yield encode(welcome)
+        if snapshot is not None:
+            yield encode(snapshot)
+
+    async def _write(self, socket: WebSocket, connection: Connection) -> None:
+        seconds = self._settings.connections.send_seconds
+        try:
+            while True:
+                data = await connection.take()
+                async with asyncio.timeout(seconds):
+                    await socket.send({"type": "websocket.send", "text": data.decode()})
+        except TimeoutError:
+            raise ConnectionEnded(TOO_SLOW) from None
+
+    async def _close(self, socket: WebSocket, close: Close) -> None:
+        """Close politely for a moment, then cut: the client may not be reading at all."""
+        CONNECTIONS_CLOSED.labels(str(close.code)).inc()
+        if socket.application_state != WebSocketState.CONNECTED or (
+            socket.client_state == WebSocketState.DISCONNECTED
+        ):
+            return
+        seconds = self._settings.connections.close_seconds
+        with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
+            async with asyncio.timeout(seconds):
+                await socket.close(*close)
+        if close == TOO_SLOW:
+            await asyncio.sleep(seconds)
+            socket.scope["extensions"][EXTENSION]()
+
+    async def drain(self, seconds: float) -> None:
+        """Send every client elsewhere, in waves over ``seconds``."""
+        self.draining = True
+        connections = list(self._hub)
+        wave = max(1, len(connections) // 20)
+        pause = seconds / 20 if len(connections) > wave else 0
+        for start in range(0, len(connections), wave):
+            for connection in connections[start : start + wave]:
+                connection.finish(draining(int(seconds * 1000)))
+            await asyncio.sleep(pause)
+
+
+async def _refuse(socket: WebSocket, status: int, code: str, message: str) -> None:
+    """Answer the upgrade with an HTTP status: no browser can read more than that."""
+    await socket.send_denial_response(
+        JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+    )
+
+
+def _first(group: BaseExceptionGroup[Any], kind: type[_E]) -> _E:
+    """Return the first exception of a kind, however deep it lies."""
+    for error in group.exceptions:
+        if isinstance(error, kind):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            return _first(error, kind)
+    raise TypeError(f"no {kind.__name__} in the group")

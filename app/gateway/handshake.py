@@ -1,0 +1,141 @@
+"""From an upgrade request to a connection that may speak: who, which session, from where."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app.auth.errors import Unauthenticated
+from app.auth.identity import Identity
+from app.auth.tickets import TicketStore
+from app.auth.types import Caller
+from app.kit.errors import AppError
+from app.kit.ids import parse_session_id
+from app.protocol.close import (
+    FRAME_TOO_LARGE,
+    HELLO_TIMEOUT,
+    PROTOCOL_ERROR,
+    SESSION_NOT_FOUND,
+    STORAGE_UNAVAILABLE,
+    UNAUTHENTICATED,
+    VERSION,
+    ConnectionEnded,
+)
+from app.protocol.events import PROTOCOL
+from app.protocol.frames import Hello, decode_frame
+from app.sessions.errors import SessionNotFound
+from app.sessions.service import SessionService
+from app.sessions.types import Session
+from app.settings import Settings
+
+
+def origin_allowed(socket: WebSocket, origins: list[str]) -> bool:
+    """Whether the page that opens the socket may: one of this very address, or a listed one.
+
+    Browsers always say their origin; other clients need not.
+    """
+    origin = socket.headers.get("origin")
+    if origin is None or origin in origins:
+        return True
+    parts = urlsplit(origin)
+    return parts.scheme in {"http", "https"} and parts.netloc == socket.headers.get("host")
+
+
+class Handshake:
+    """Finds the session and checks the credential. The socket is accepted already, so that
+    a client can be told in a close code what is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        sessions: SessionService,
+        identity: Identity,
+        tickets: TicketStore,
+        settings: Settings,
+    ) -> None:
+        self._sessions = sessions
+        self._identity = identity
+        self._tickets = tickets
+        self._settings = settings
+
+    async def shake(self, socket: WebSocket, session_id: str) -> tuple[Session, Hello | None]:
+        """Return the session, and the hello if it had to be read for its ticket.
+
+        Unknown, expired and foreign sessions are one answer, whatever the credential.
+
+        Raises:
+            ConnectionEnded: the socket must be closed, with its code.
+            WebSocketDisconnect: the client left.
+        """
+        offered = socket.scope.get("subprotocols") or []
+        if offered and PROTOCOL not in offered:
+            raise ConnectionEnded(VERSION)
+        parsed = parse_session_id(session_id)
+        if parsed is None:
+            raise ConnectionEnded(SESSION_NOT_FOUND)
+        try:
+            session = await self._sessions.get(parsed)
+            caller = self._identity.caller(socket)
+        except SessionNotFound:
+            raise ConnectionEnded(SESSION_NOT_FOUND) from None
+        except Unauthenticated:
+            raise ConnectionEnded(UNAUTHENTICATED) from None
+        except AppError as error:
+            raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
+        if self._suffices(session, caller):
+            return session, None
+        if caller.session_id is not None:  # a good token, but another session's
+            raise ConnectionEnded(SESSION_NOT_FOUND)
+        hello = await self._hello(socket)
+        if hello.ticket is None:
+            raise ConnectionEnded(UNAUTHENTICATED)
+        try:
+            redeemed = await self._tickets.redeem(hello.ticket)
+        except AppError as error:
+            raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
+        if redeemed is None:
+            raise ConnectionEnded(UNAUTHENTICATED)
+        if redeemed != session.session_id:
+            raise ConnectionEnded(SESSION_NOT_FOUND)
+        return session, hello
+
+    def _suffices(self, session: Session, caller: Caller) -> bool:
+        if self._sessions.may_use(session, caller):
+            return True
+        return session.owner.is_anonymous and not self._settings.sessions.require_credential
+
+    async def _hello(self, socket: WebSocket) -> Hello:
+        try:
+            async with asyncio.timeout(self._settings.protocol.hello_seconds):
+                text = await read_text(socket, self._settings.protocol.frame_bytes)
+        except TimeoutError:
+            raise ConnectionEnded(HELLO_TIMEOUT) from None
+        try:
+            frame = decode_frame(text, max_depth=self._settings.protocol.frame_depth)
+        except AppError as error:
+            raise ConnectionEnded(PROTOCOL_ERROR) from error
+        if not isinstance(frame, Hello):
+            raise ConnectionEnded(UNAUTHENTICATED)
+        return frame
+
+
+async def read_text(socket: WebSocket, max_bytes: int) -> str:
+    """Return the next text frame.
+
+    Raises:
+        ConnectionEnded: the frame is binary or too large.
+        WebSocketDisconnect: the client left.
+    """
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1006), message.get("reason"))
+    text = message.get("text")
+    if text is None:
+        raise ConnectionEnded(PROTOCOL_ERROR)
+    # a character is at least one byte: most frames need no encoding to be measured
+    if len(text) > max_bytes or (
+        len(text) * 4 > max_bytes and len(text.encode("utf-8", "surrogatepass")) > max_bytes
+    ):
+        raise ConnectionEnded(FRAME_TOO_LARGE)
+    return str(text)

@@ -1,0 +1,167 @@
+"""What must happen to sockets by the clock: pings, the end of their session, liveness."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+
+import structlog
+
+from app.connections.connection import Connection
+from app.connections.hub import Hub
+from app.kit.clock import wire_time
+from app.kit.errors import AppError
+from app.kit.ids import SessionId
+from app.liveness.store import LivenessStore
+from app.protocol.close import NO_PONG, SESSION_ENDED, SESSION_NOT_FOUND, Close
+from app.protocol.codec import encode
+from app.sessions.errors import SessionNotFound
+from app.sessions.service import SessionService
+from app.sessions.types import Session
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS = 1.0
+_REMEMBERED = 1_000  # closes kept for the next welcome
+
+
+class SessionWatch:
+    """Looks after the sessions that have sockets on this node."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        sessions: SessionService,
+        liveness: LivenessStore,
+        settings: Settings,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._hub = hub
+        self._sessions = sessions
+        self._liveness = liveness
+        self._settings = settings
+        self._monotonic = monotonic
+        self._ends: dict[SessionId, float] = {}  # by our clock, from the database's answer
+        self._warned: set[SessionId] = set()
+        self._closes: OrderedDict[tuple[SessionId, str], Close] = OrderedDict()
+
+    def add(self, session: Session) -> None:
+        """Begin to watch a session, or learn its new end."""
+        self._ends[session.session_id] = self._monotonic() + session.seconds_left
+        if session.seconds_left > self._settings.sessions.warn_seconds:
+            self._warned.discard(session.session_id)
+
+    def remember(self, session_id: SessionId, tab: str | None, close: Close) -> None:
+        """Keep why a tab was closed: a slow client may never see its close code."""
+        if tab is None:
+            return
+        self._closes[session_id, tab] = close
+        while len(self._closes) > _REMEMBERED:
+            self._closes.popitem(last=False)
+
+    def previous_close(self, session_id: SessionId, tab: str | None) -> Close | None:
+        return self._closes.pop((session_id, tab or ""), None)
+
+    def ended(self, session_id: SessionId) -> None:
+        """Close the session's sockets here: its owner has ended it."""
+        for connection in list(self._hub.of_session(session_id)):
+            connection.offer(encode({"type": "session_ended", "session_id": session_id}))
+            connection.finish(SESSION_ENDED)
+
+    def extended(self, session: Session) -> None:
+        """Tell the session's sockets here that it lives longer."""
+        if session.session_id in self._ends:
+            self.add(session)
+        self._tell(
+            session.session_id,
+            {"type": "session_extended", "expires_at": wire_time(session.expires_at)},
+        )
+
+    async def run(self) -> None:
+        """Look around every second until cancelled."""
+        beat_at = self._monotonic()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                self._ping()
+                await self._check_ends()
+                if self._monotonic() >= beat_at:
+                    beat_at = self._monotonic() + self._settings.liveness.beat_seconds
+                    await self.beat()
+            except AppError as error:
+                log.warning("watch_failed", code=error.code)
+            except Exception:
+                log.exception("watch_crashed")
+
+    async def beat(self) -> None:
+        """Say in Redis which connections are here."""
+        await self._liveness.beat(
+            {
+                session_id: [(one.id, one.tab) for one in connections]
+                for session_id, connections in self._hub.sessions.items()
+            }
+        )
+
+    def _ping(self) -> None:
+        protocol = self._settings.protocol
+        now = self._monotonic()
+        for connection in self._hub:
+            if not connection.expects_pong or connection.ended is not None:
+                continue
+            if connection.pinged_at is not None:
+                if now - connection.pinged_at > protocol.pong_seconds:
+                    connection.end(NO_PONG)
+            elif now - connection.last_offer >= protocol.heartbeat_seconds * connection.jitter:
+                connection.pinged_at = now
+                connection.offer(_PING)
+
+    async def _check_ends(self) -> None:
+        now = self._monotonic()
+        warn = self._settings.sessions.warn_seconds
+        for session_id, end in list(self._ends.items()):
+            if not self._hub.of_session(session_id):
+                del self._ends[session_id]
+                self._warned.discard(session_id)
+            elif end <= now or (end - now <= warn and session_id not in self._warned):
+                await self._look_up(session_id)
+
+    async def _look_up(self, session_id: SessionId) -> None:
+        """Ask the database: activity may have moved the end since we last heard."""
+        try:
+            session = await self._sessions.get(session_id)
+        except SessionNotFound:
+            self._tell(session_id, {"type": "session_ended", "session_id": session_id})
+            for connection in list(self._hub.of_session(session_id)):
+                connection.finish(SESSION_NOT_FOUND)
+            self._ends.pop(session_id, None)
+            return
+        self.add(session)
+        if session.seconds_left <= self._settings.sessions.warn_seconds:
+            self._warned.add(session_id)
+            self._tell(
+                session_id,
+                {
+                    "type": "session_expiring",
+                    "expires_at": wire_time(session.expires_at),
+                    "seconds": max(0, round(session.seconds_left)),
+                },
+            )
+
+    def _tell(self, session_id: SessionId, frame: dict[str, object]) -> None:
+        data = encode(frame)
+        for connection in self._hub.of_session(session_id):
+            connection.offer(data)
+
+
+_PING = json.dumps({"type": "ping"}).encode()
+
+
+def supersede(hub: Hub, newer: Connection, close: Close) -> None:
+    """End older sockets of the same tab: a reconnect may overtake the loss of the first."""
+    if newer.tab is None:
+        return
+    for other in list(hub.of_session(newer.session_id)):
+        if other is not newer and other.tab == newer.tab:
+            other.end(close)

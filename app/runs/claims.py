@@ -1,0 +1,103 @@
+"""Taking runs: those that wait for a free place, and those whose owner died."""
+
+import structlog
+
+from app.chats.repository import ChatRepository
+from app.events.outbox import Durable, EventPublisher
+from app.kit.clock import Clock, wire_time
+from app.kit.ids import ChatId, NodeId
+from app.protocol.events import Event, event
+from app.runs.errors import TooManyAttempts
+from app.runs.repository import RunRepository
+from app.runs.types import Candidate, Claim
+from app.settings import RunSettings
+from app.storage.postgres import Postgres
+
+log = structlog.get_logger()
+
+
+class _TakenByAnother(Exception):
+    """The candidate is no longer to be had; the transaction is rolled back."""
+
+
+class Claims:
+    """Claims runs for one node. The fence counts up with each claim of a chat's runs."""
+
+    def __init__(
+        self,
+        *,
+        postgres: Postgres,
+        publisher: EventPublisher,
+        settings: RunSettings,
+        clock: Clock,
+        node: NodeId,
+    ) -> None:
+        self._postgres = postgres
+        self._publisher = publisher
+        self._settings = settings
+        self._clock = clock
+        self._node = node
+
+    async def candidates(self, *, chat_id: ChatId | None, limit: int) -> list[Candidate]:
+        """Return runs that somebody should execute, oldest first. Nothing is locked."""
+        async with self._postgres.statement() as db:
+            return await RunRepository(db).candidates(chat_id=chat_id, limit=limit)
+
+    async def claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
+        """Take a run over, or end it if it was tried too often.
+
+        Returns the claim and the events it committed, which come before all others of this
+        attempt; None if another node was first or there is nothing left to execute.
+        """
+        try:
+            return await self._claim(candidate)
+        except _TakenByAnother:
+            return None
+
+    async def _claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
+        async with self._postgres.unit() as db:
+            chats, runs = ChatRepository(db), RunRepository(db)
+            resumes = candidate.attempt > 0
+            numbers = await chats.advance_for_system(
+                candidate.chat_id, claims=1, events=1 + resumes
+            )
+            claim = numbers and await runs.claim(
+                candidate.run_id,
+                node=self._node,
+                fence=numbers.fence,
+                lease_seconds=self._settings.lease_seconds,
+            )
+            if numbers is None or claim is None:
+                raise _TakenByAnother
+            exhausted = claim.attempt > self._settings.max_attempts
+            if exhausted:
+                error = TooManyAttempts("The answer failed again and again.")
+                await runs.finish(claim.run_id, claim.fence, status="failed", error_code=error.code)
+                last = self._event(
+                    claim, "run_failed", code=error.code, message=error.message, retryable=False
+                )
+                events = [self._event(claim, "run_resumed", reason="owner_lost"), last]
+            elif resumes:
+                events = [
+                    self._event(claim, "run_resumed", reason="owner_lost"),
+                    self._event(claim, "message_reset", message_id=str(claim.answer_id)),
+                ]
+            else:
+                events = [self._event(claim, "run_started", message_id=str(claim.message_id))]
+            durable = await self._publisher.store(
+                db, claim.chat_id, events, last_seq=numbers.outbox_seq, fence=claim.fence
+            )
+        if exhausted:
+            log.error("run_given_up", run_id=str(claim.run_id), attempts=claim.attempt)
+            await self._publisher.publish_durable(durable)
+            return None
+        return claim, durable
+
+    def _event(self, claim: Claim, type_: str, **fields: object) -> Event:
+        return event(
+            type_,
+            timestamp=wire_time(self._clock.now()),
+            run_id=str(claim.run_id),
+            attempt=claim.attempt,
+            **fields,
+        )

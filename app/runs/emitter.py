@@ -1,0 +1,207 @@
+"""What a run tells its chat: collects steps, coalesces words, appends in batches.
+
+The graph never waits for Redis. Whatever came while one append was under way goes with
+the next; words are sent at once when they begin, and then collected for a moment.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from app.events.errors import StaleFence
+from app.events.log import Outgoing
+from app.events.outbox import Durable, EventPublisher
+from app.kit.clock import Clock, wire_time
+from app.kit.errors import AppError
+from app.protocol.codec import encode
+from app.protocol.events import Event, event
+from app.runs.errors import AnswerTooLong
+from app.runs.types import Claim
+from app.settings import RunSettings
+
+log = structlog.get_logger()
+
+_RETRY_SECONDS = 0.5
+
+
+class Emitter:
+    """The events of one attempt of one run. ``pump`` must be running.
+
+    Args:
+        run: whose events.
+        first: what its claim committed; published before everything else.
+        publisher: their way into the log.
+        settings: how words are coalesced.
+        clock: for timestamps and pauses.
+        on_stale: called when a newer owner has the run: nothing more may be written.
+    """
+
+    def __init__(
+        self,
+        run: Claim,
+        *,
+        first: Durable,
+        publisher: EventPublisher,
+        settings: RunSettings,
+        clock: Clock,
+        on_stale: Callable[[], None],
+    ) -> None:
+        self._run = run
+        self._first = first
+        self._publisher = publisher
+        self._settings = settings
+        self._clock = clock
+        self._on_stale = on_stale
+        self._pending: list[Event] = []
+        self._words: list[str] = []  # not yet in an event
+        self._words_chars = 0
+        self._text: list[str] = []  # everything said in this attempt
+        self._text_chars = 0
+        self._chunk = 0
+        self._sent_words_at = 0.0
+        self._epoch: str | None = None
+        self._resend = False  # the log may have lost words: send the whole text
+        self._closing = False
+        self._wake = asyncio.Event()
+
+    @property
+    def text(self) -> str:
+        """What has been said so far."""
+        return "".join(self._text)
+
+    def make(self, type_: str, **fields: object) -> Event:
+        """Make an event of this attempt."""
+        return event(
+            type_,
+            timestamp=wire_time(self._clock.now()),
+            run_id=str(self._run.run_id),
+            attempt=self._run.attempt,
+            **fields,
+        )
+
+    def emit(self, type_: str, **fields: object) -> None:
+        """Say something about the run. Never waits."""
+        self._cut_words()
+        self._pending.append(self.make(type_, **fields))
+        self._wake.set()
+
+    def say(self, words: str) -> None:
+        """Add to the answer. Never waits.
+
+        Raises:
+            AnswerTooLong: it has grown past the limit.
+        """
+        if not words:
+            return
+        if not self._text:
+            self.emit("message_started", message_id=str(self._run.answer_id))
+        self._text_chars += len(words)
+        if self._text_chars > self._settings.answer_chars:
+            raise AnswerTooLong("The answer grew too long.")
+        self._text.append(words)
+        self._words.append(words)
+        self._words_chars += len(words)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Let ``pump`` send what is left and return."""
+        self._cut_words()
+        self._closing = True
+        self._wake.set()
+
+    async def pump(self) -> None:
+        """Append what is emitted until closed. While Redis is away, words keep piling up and
+        are then sent as one text.
+        """
+        try:
+            await self._publisher.publish_durable(self._first)
+        except StaleFence:
+            self._on_stale()
+            return
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            wait = self._words_wait()
+            if self._words and wait <= 0:
+                self._cut_words()
+            if self._pending:
+                await self._append()
+            elif self._closing:
+                return
+            elif self._words:
+                await self._pause(wait)
+                self._wake.set()
+
+    def _words_wait(self) -> float:
+        """Seconds until collected words are due; 0 or less when they are."""
+        if self._chunk == 0 or self._words_chars >= self._settings.delta_chars:
+            return 0
+        due = self._sent_words_at + self._settings.delta_ms / 1000
+        return due - self._clock.monotonic()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _cut_words(self) -> None:
+        if not self._words:
+            return
+        words = "".join(self._words)
+        self._words.clear()
+        self._words_chars = 0
+        self._sent_words_at = self._clock.monotonic()
+        self._pending.append(
+            self.make(
+                "message_delta",
+                message_id=str(self._run.answer_id),
+                chunk=self._chunk,
+                text=words,
+            )
+        )
+        self._chunk += 1
+
+    async def _append(self) -> None:
+        batch = self._pending
+        self._pending = []
+        if self._resend:
+            batch = [one for one in batch if one["type"] != "message_delta"]
+            batch.append(self._whole_text())
+        outgoing = [Outgoing(encode(one), one["key"]) for one in batch]
+        try:
+            appended = await self._publisher.publish(
+                self._run.chat_id, outgoing, fence=self._run.fence
+            )
+        except StaleFence:
+            self._closing = True
+            self._pending.clear()
+            self._on_stale()
+        except AppError as error:
+            log.warning("events_delayed", run_id=str(self._run.run_id), code=error.code)
+            kept = [one for one in batch if one["type"] not in {"message_delta", "message_text"}]
+            self._pending = kept + self._pending
+            self._resend = bool(self._text)
+            if self._closing:
+                self._pending.clear()  # durable events follow; the snapshot has the rest
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            self._resend = False
+            if self._epoch not in {None, appended.epoch} and self._text:
+                self._resend = True  # the log was lost under us
+                self._pending.append(self._whole_text())
+            self._epoch = appended.epoch
+        self._wake.set()
+
+    def _whole_text(self) -> Event:
+        self._words.clear()
+        self._words_chars = 0
+        self._chunk += 1
+        return self.make(
+            "message_text",
+            message_id=str(self._run.answer_id),
+            text=self.text,
+            chunk=self._chunk - 1,
+        )

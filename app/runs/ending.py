@@ -1,0 +1,159 @@
+"""How a run ends: its thread made fit, its answer stored, exactly one last event."""
+
+import asyncio
+import hashlib
+from typing import NamedTuple
+
+import structlog
+
+from app.agents.executor import Executor
+from app.agents.types import Agent, Answer, Task
+from app.chats.repository import ChatRepository
+from app.events.errors import StaleFence
+from app.events.outbox import Durable, EventPublisher
+from app.kit.errors import AppError, Unavailable
+from app.protocol.events import Event
+from app.runs.emitter import Emitter
+from app.runs.repository import RunRepository
+from app.runs.types import Claim
+from app.sessions.service import SessionService
+from app.sessions.types import Activity
+from app.storage.postgres import Postgres
+
+log = structlog.get_logger()
+
+# How long an answer is held while Postgres is away: the waits add up to about a minute.
+_RETRY_SECONDS = (0.1, 0.3, 1, 2, 4, 8, 15, 30)
+
+
+class Outcome(NamedTuple):
+    """What became of one execution."""
+
+    status: str  # completed, failed, cancelled
+    text: str
+    answer: Answer | None = None
+    error: AppError | None = None
+
+
+class Ending:
+    def __init__(
+        self,
+        *,
+        postgres: Postgres,
+        publisher: EventPublisher,
+        executor: Executor,
+        sessions: SessionService,
+    ) -> None:
+        self._postgres = postgres
+        self._publisher = publisher
+        self._executor = executor
+        self._sessions = sessions
+
+    async def end(
+        self, run: Claim, agent: Agent | None, task: Task, emitter: Emitter, outcome: Outcome
+    ) -> bool:
+        """Store how a run ended and tell its chat; return whether another run waits.
+
+        What Postgres holds is the truth: the message and the end are one transaction, and
+        only the run's owner by fence can make it.
+
+        Raises:
+            StaleFence: a newer owner has the run.
+            Unavailable: Postgres stayed away; the run's lease will lapse and be taken over.
+        """
+        if outcome.status != "completed" and agent is not None:
+            await self._repair(agent, task, outcome)
+        durable, followed = await self._store(run, emitter, outcome)
+        await self._publisher.publish_durable(durable)
+        if outcome.answer is not None and outcome.answer.usage:
+            tokens = outcome.answer.usage.get("total_tokens", 0)
+            self._sessions.note(Activity(run.session_id, tokens=tokens))
+        return followed
+
+    async def tidy(self, task: Task) -> None:
+        """Drop checkpoints that nobody will need again. Never raises."""
+        try:
+            await self._executor.prune(task)
+        except Exception as error:  # noqa: BLE001 - the next run's end tries again
+            log.warning("prune_failed", run_id=str(task.run_id), cause=type(error).__name__)
+
+    async def _repair(self, agent: Agent, task: Task, outcome: Outcome) -> None:
+        try:
+            await self._executor.repair(agent, task, partial=outcome.text)
+        except Exception:  # the person's history matters more than the agent's
+            log.exception("repair_failed", run_id=str(task.run_id))
+
+    async def _store(self, run: Claim, emitter: Emitter, outcome: Outcome) -> tuple[Durable, bool]:
+        for wait in _RETRY_SECONDS:
+            try:
+                return await self._store_once(run, emitter, outcome)
+            except Unavailable as error:
+                log.warning("run_end_delayed", run_id=str(run.run_id), **error.context)
+                await asyncio.sleep(wait)
+        return await self._store_once(run, emitter, outcome)
+
+    async def _store_once(
+        self, run: Claim, emitter: Emitter, outcome: Outcome
+    ) -> tuple[Durable, bool]:
+        says = bool(outcome.text)
+        async with self._postgres.unit() as db:
+            chats = ChatRepository(db)
+            numbers = await chats.advance_for_system(
+                run.chat_id, messages=int(says), events=1 + says
+            )
+            finished = numbers and await RunRepository(db).finish(
+                run.run_id,
+                run.fence,
+                status=outcome.status,
+                error_code=outcome.error.code if outcome.error else None,
+                usage=outcome.answer.usage if outcome.answer else None,
+            )
+            if numbers is None or finished is None:
+                raise StaleFence("Another node has taken this run over.")
+            seconds, followed = finished
+            events: list[Event] = []
+            if says:
+                citations = outcome.answer.citations if outcome.answer else []
+                status = _MESSAGE_STATUS[outcome.status]
+                await chats.add_message(
+                    message_id=run.answer_id,
+                    chat_id=run.chat_id,
+                    seq=numbers.message_seq,
+                    role="assistant",
+                    text_=outcome.text,
+                    status=status,
+                    run_id=run.run_id,
+                    citations=citations,
+                )
+                events.append(
+                    emitter.make(
+                        "message_completed",
+                        message_id=str(run.answer_id),
+                        text=outcome.text,
+                        sha256=hashlib.sha256(outcome.text.encode()).hexdigest(),
+                        status=status,
+                        citations=citations,
+                    )
+                )
+            events.append(_end_event(emitter, outcome, seconds))
+            durable = await self._publisher.store(
+                db, run.chat_id, events, last_seq=numbers.outbox_seq, fence=run.fence
+            )
+        return durable, followed
+
+
+_MESSAGE_STATUS = {"completed": "complete", "cancelled": "stopped", "failed": "failed"}
+
+
+def _end_event(emitter: Emitter, outcome: Outcome, seconds: float) -> Event:
+    if outcome.status == "cancelled":
+        return emitter.make("run_cancelled")
+    if outcome.error is not None:
+        return emitter.make(
+            "run_failed",
+            code=outcome.error.code,
+            message=outcome.error.message,
+            retryable=outcome.error.temporary,
+        )
+    usage = outcome.answer.usage if outcome.answer else {}
+    return emitter.make("run_completed", usage=usage, seconds=round(seconds, 3))

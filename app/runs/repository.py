@@ -1,0 +1,205 @@
+"""Every statement on runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.kit.ids import ChatId, MessageId, NodeId, RunId, SessionId
+from app.runs.types import Candidate, Claim, Lease, OpenRun
+from app.users.types import Owner
+
+_OPEN = "status IN ('queued', 'running', 'waiting')"
+
+# The chat's row is locked by the caller, so what is counted here cannot change meanwhile.
+_ADD = text(
+    "INSERT INTO runs (id, chat_id, session_id, message_id, seq, answer_id, status, attempt,"
+    "  fence, lease_owner, lease_until, started_at)"
+    " SELECT :run_id, :chat_id, :session_id, :message_id, :seq, :answer_id,"
+    "  CASE WHEN mine THEN 'running' ELSE 'queued' END, CASE WHEN mine THEN 1 ELSE 0 END,"
+    "  CASE WHEN mine THEN CAST(:fence AS bigint) ELSE 0 END,"
+    "  CASE WHEN mine THEN CAST(:node AS text) END,"
+    "  CASE WHEN mine THEN now() + make_interval(secs => :lease) END,"
+    "  CASE WHEN mine THEN now() END"
+    " FROM (SELECT CAST(:room AS bool) AND count(*) FILTER (WHERE status <> 'waiting') = 0 AS mine,"
+    "   count(*) FILTER (WHERE status = 'queued') AS waiting"
+    f"  FROM runs WHERE chat_id = :chat_id AND {_OPEN}) AS chat"
+    " WHERE mine OR waiting < :most"
+    " RETURNING status"
+)
+_OPEN_OF_CHAT = text(
+    "SELECT id, message_id, answer_id, status, attempt FROM runs"
+    f" WHERE chat_id = :chat_id AND {_OPEN} ORDER BY seq"
+)
+_DROP_WAITING = text(
+    "UPDATE runs SET status = 'cancelled', ended_at = now()"
+    " WHERE chat_id = :chat_id AND status IN ('queued', 'waiting')"
+    " RETURNING id, message_id, answer_id, status, attempt"
+)
+_DROP_ONE = text(
+    "UPDATE runs SET status = 'cancelled', ended_at = now()"
+    " WHERE id = :run_id AND status IN ('queued', 'waiting')"
+    " RETURNING id, message_id, answer_id, status, attempt"
+)
+_WISH_CANCEL = text(
+    "UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, now())"
+    " WHERE chat_id = :chat_id AND status = 'running'"
+    " AND (CAST(:run_id AS uuid) IS NULL OR id = :run_id) RETURNING id"
+)
+# A run is anyone's when it waits and its chat is free, or when its owner's lease has lapsed.
+_CANDIDATES = text(
+    "SELECT r.id, r.chat_id, r.status, r.attempt FROM runs r"
+    " WHERE (CAST(:chat_id AS uuid) IS NULL OR r.chat_id = :chat_id) AND ("
+    "  (r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.chat_id = r.chat_id"
+    "    AND (o.status = 'running' OR (o.status = 'queued' AND o.seq < r.seq))))"
+    "  OR (r.status = 'running' AND r.lease_until < now()))"
+    " ORDER BY r.created_at LIMIT :limit"
+)
+_CLAIM = text(
+    "UPDATE runs r SET status = 'running', attempt = r.attempt + 1, fence = :fence,"
+    "  lease_owner = :node, lease_until = now() + make_interval(secs => :lease),"
+    "  started_at = COALESCE(r.started_at, now())"
+    " FROM messages m, chats c"
+    " WHERE r.id = :run_id AND m.id = r.message_id AND c.id = r.chat_id"
+    "  AND (r.status = 'queued' OR (r.status = 'running' AND r.lease_until < now()))"
+    "  AND NOT EXISTS (SELECT 1 FROM runs o"
+    "    WHERE o.chat_id = r.chat_id AND o.status = 'running' AND o.id <> r.id)"
+    " RETURNING r.id, r.chat_id, r.session_id, r.message_id, r.answer_id, c.agent, c.thread_id,"
+    "  m.text, c.user_id, c.visitor_id, r.attempt, r.fence,"
+    "  r.cancel_requested_at IS NOT NULL AS stopping"
+)
+_RENEW = text(
+    "UPDATE runs SET lease_until = now() + make_interval(secs => :lease)"
+    " WHERE id = ANY(:run_ids) AND lease_owner = :node AND status = 'running'"
+    " RETURNING id, fence, cancel_requested_at"
+)
+_RELEASE = text(
+    "UPDATE runs SET lease_until = now(), lease_owner = NULL"
+    " WHERE id = :run_id AND fence = :fence AND status = 'running'"
+)
+_FINISH = text(
+    "UPDATE runs SET status = :status, ended_at = now(), lease_owner = NULL, lease_until = NULL,"
+    "  error_code = :error_code, usage = :usage"
+    " WHERE id = :run_id AND fence = :fence AND status = 'running'"
+    " RETURNING extract(epoch FROM now() - started_at)::float8 AS seconds,"
+    "  EXISTS (SELECT 1 FROM runs o WHERE o.chat_id = runs.chat_id AND o.status = 'queued')"
+    "   AS followed"
+).bindparams(bindparam("usage", type_=JSONB(none_as_null=True)))
+
+
+class RunRepository:
+    def __init__(self, db: AsyncConnection) -> None:
+        self._db = db
+
+    async def add(
+        self,
+        *,
+        run_id: RunId,
+        chat_id: ChatId,
+        session_id: SessionId,
+        message_id: MessageId,
+        seq: int,
+        answer_id: MessageId,
+        room: bool,
+        node: NodeId,
+        fence: int,
+        lease_seconds: float,
+        most: int,
+    ) -> str | None:
+        """Store a run: ``running`` under ``node``'s lease if there is room and the chat is
+        free, else ``queued``; None if ``most`` are queued already. Needs the chat's lock.
+        """
+        status: str | None = await self._db.scalar(
+            _ADD,
+            {
+                "run_id": run_id,
+                "chat_id": chat_id,
+                "session_id": session_id,
+                "message_id": message_id,
+                "seq": seq,
+                "answer_id": answer_id,
+                "room": room,
+                "node": node,
+                "fence": fence,
+                "lease": lease_seconds,
+                "most": most,
+            },
+        )
+        return status
+
+    async def open_of(self, chat_id: ChatId) -> list[OpenRun]:
+        """Return the chat's runs that have not ended, in their order."""
+        rows = await self._db.execute(_OPEN_OF_CHAT, {"chat_id": chat_id})
+        return [OpenRun._make(row) for row in rows]
+
+    async def drop_waiting(self, chat_id: ChatId) -> list[OpenRun]:
+        """Cancel what has not begun or waits for its person. Needs the chat's lock."""
+        rows = await self._db.execute(_DROP_WAITING, {"chat_id": chat_id})
+        return [OpenRun._make(row) for row in rows]
+
+    async def drop_one(self, run_id: RunId) -> OpenRun | None:
+        row = (await self._db.execute(_DROP_ONE, {"run_id": run_id})).first()
+        return OpenRun._make(row) if row else None
+
+    async def wish_cancel(self, chat_id: ChatId, run_id: RunId | None) -> RunId | None:
+        """Note durably that the chat's running run is to stop; None if none is running."""
+        row = (await self._db.execute(_WISH_CANCEL, {"chat_id": chat_id, "run_id": run_id})).first()
+        return RunId(row.id) if row else None
+
+    async def candidates(self, *, chat_id: ChatId | None, limit: int) -> list[Candidate]:
+        rows = await self._db.execute(_CANDIDATES, {"chat_id": chat_id, "limit": limit})
+        return [Candidate._make(row) for row in rows]
+
+    async def claim(
+        self, run_id: RunId, *, node: NodeId, fence: int, lease_seconds: float
+    ) -> Claim | None:
+        """Take a run over; None if somebody else was first. Needs the chat's lock."""
+        row = (
+            await self._db.execute(
+                _CLAIM, {"run_id": run_id, "node": node, "fence": fence, "lease": lease_seconds}
+            )
+        ).first()
+        return Claim._make((*row[:8], Owner(row[8], row[9]), *row[10:])) if row else None
+
+    async def renew(
+        self, run_ids: Sequence[RunId], *, node: NodeId, lease_seconds: float
+    ) -> list[Lease]:
+        """Prolong this node's leases; what is missing in the answer is no longer its own."""
+        rows = await self._db.execute(
+            _RENEW, {"run_ids": list(run_ids), "node": node, "lease": lease_seconds}
+        )
+        return [Lease._make(row) for row in rows]
+
+    async def release(self, run_id: RunId, fence: int) -> None:
+        """Let another node go on with the run at once."""
+        await self._db.execute(_RELEASE, {"run_id": run_id, "fence": fence})
+
+    async def finish(
+        self,
+        run_id: RunId,
+        fence: int,
+        *,
+        status: str,
+        error_code: str | None = None,
+        usage: dict[str, Any] | None = None,
+    ) -> tuple[float, bool] | None:
+        """End a run; None if ``fence`` no longer holds it.
+
+        Returns how many seconds it took, and whether another waits behind it in the chat.
+        Needs the chat's lock.
+        """
+        row = (
+            await self._db.execute(
+                _FINISH,
+                {
+                    "run_id": run_id,
+                    "fence": fence,
+                    "status": status,
+                    "error_code": error_code,
+                    "usage": usage,
+                },
+            )
+        ).first()
+        return (row.seconds or 0.0, row.followed) if row else None

@@ -1,0 +1,332 @@
+"""Accepts messages, stops runs, tells what a chat looks like now."""
+
+import re
+from collections.abc import Coroutine
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.chats.errors import ChatNotFound, IdempotencyConflict
+from app.chats.repository import ChatRepository
+from app.events.outbox import Durable, EventPublisher
+from app.kit.clock import Clock, wire_time
+from app.kit.errors import AppError
+from app.kit.ids import ChatId, MessageId, NodeId, RunId, new_message_id, new_run_id
+from app.protocol.events import Event, event
+from app.runs.errors import QueueFull, RunInProgress, RunNotFound, WrongAgent
+from app.runs.repository import RunRepository
+from app.runs.signals import Signals
+from app.runs.types import Accepted, Claim, OpenRun
+from app.sessions.errors import SessionNotFound
+from app.sessions.repository import SessionRepository
+from app.sessions.service import SessionService
+from app.sessions.types import Activity, Session
+from app.settings import RunSettings
+from app.storage.postgres import Postgres
+from app.users.types import Owner
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+OnBusy = Literal["queue", "reject", "replace"]
+_TITLE_CHARS = 80
+
+
+class Starter(Protocol):
+    """What the service needs from the worker."""
+
+    def has_room(self) -> bool: ...
+
+    def start(self, run: Claim, first: Durable) -> None: ...
+
+    def announce(self, durable: Durable) -> None: ...
+
+    def cancel(self, run_id: RunId) -> bool: ...
+
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T: ...
+
+
+class _Sent(Exception):
+    """The chat has a message with this client message id already."""
+
+
+class _Stored(NamedTuple):
+    claim: Claim | None
+    durable: Durable
+    stopping: RunId | None
+
+
+class RunService:
+    """A message in, a run begun. What is acknowledged is committed.
+
+    Args:
+        node: this process.
+        worker: executes runs here.
+        signals: tells the other nodes.
+    """
+
+    def __init__(
+        self,
+        *,
+        postgres: Postgres,
+        publisher: EventPublisher,
+        sessions: SessionService,
+        worker: Starter,
+        signals: Signals,
+        settings: RunSettings,
+        clock: Clock,
+        node: NodeId,
+    ) -> None:
+        self._postgres = postgres
+        self._publisher = publisher
+        self._sessions = sessions
+        self._worker = worker
+        self._signals = signals
+        self._settings = settings
+        self._clock = clock
+        self._node = node
+
+    async def accept(
+        self,
+        session: Session,
+        text: str,
+        *,
+        client_message_id: str | None = None,
+        agent: str | None = None,
+        on_busy: OnBusy = "queue",
+    ) -> Accepted:
+        """Store a message and the run that will answer it, in one transaction.
+
+        Sent again with the same ``client_message_id``, it changes nothing and returns what
+        it returned at first.
+
+        Raises:
+            SessionNotFound: the session has ended or expired.
+            WrongAgent: the chat belongs to another agent.
+            RunInProgress: the chat is busy and ``on_busy`` is ``reject``.
+            QueueFull: too many messages wait already.
+            IdempotencyConflict: the id was used for another text.
+            Unavailable: the database does not answer; nothing was stored.
+        """
+        if agent is not None and agent != session.agent:
+            raise WrongAgent(f"This chat talks to {session.agent}; start a session for another.")
+        # A client that leaves now must not leave a run behind that is stored and not begun.
+        return await self._worker.finish(
+            self._accept(session, text, client_message_id=client_message_id, on_busy=on_busy)
+        )
+
+    async def _accept(
+        self, session: Session, text: str, *, client_message_id: str | None, on_busy: OnBusy
+    ) -> Accepted:
+        message_id, run_id = new_message_id(), new_run_id()
+        try:
+            stored = await self._store(
+                session,
+                text,
+                message_id=message_id,
+                run_id=run_id,
+                client_message_id=client_message_id,
+                on_busy=on_busy,
+            )
+        except _Sent:
+            return await self._sent_before(session, text, client_message_id or "")
+        if stored.claim is not None:
+            self._worker.start(stored.claim, stored.durable)
+        else:
+            self._worker.announce(stored.durable)
+        if stored.stopping is not None:
+            await self._stop(stored.stopping)
+        self._sessions.note(Activity(session.session_id, requests=1, turns=1, slides=True))
+        return Accepted(message_id, run_id, duplicate=False)
+
+    async def cancel(self, chat_id: ChatId, owner: Owner, run_id: RunId | None) -> RunId:
+        """Note durably that a run is to stop, and tell whoever executes it.
+
+        Without ``run_id`` the chat's active run is meant, else the first that waits. The
+        run's end is an event of its own, when its work has really stopped.
+
+        Raises:
+            RunNotFound: nothing is there to stop.
+            ChatNotFound: the chat is not this owner's.
+            Unavailable: the database does not answer.
+        """
+        durable: Durable | None = None
+        async with self._postgres.unit() as db:
+            runs = RunRepository(db)
+            chats = ChatRepository(db)
+            if await chats.advance(chat_id, owner) is None:  # only to lock it
+                raise ChatNotFound("There is no such chat.")
+            stopping = await runs.wish_cancel(chat_id, run_id)
+            dropped: OpenRun | None = None
+            if stopping is None:
+                waiting = [one for one in await runs.open_of(chat_id) if one.status != "running"]
+                wanted = [one for one in waiting if run_id in {None, one.run_id}]
+                dropped = await runs.drop_one(wanted[0].run_id) if wanted else None
+            if dropped is not None:
+                numbers = await chats.advance(chat_id, owner, events=1)
+                if numbers is not None:
+                    durable = await self._publisher.store(
+                        db, chat_id, [self._cancelled(dropped)], last_seq=numbers.outbox_seq
+                    )
+        if durable is not None and dropped is not None:
+            self._worker.announce(durable)
+            return dropped.run_id
+        if stopping is None:
+            raise RunNotFound("Nothing is running that could be stopped.")
+        await self._stop(stopping)
+        return stopping
+
+    # Inside
+
+    async def _store(
+        self,
+        session: Session,
+        text: str,
+        *,
+        message_id: MessageId,
+        run_id: RunId,
+        client_message_id: str | None,
+        on_busy: OnBusy,
+    ) -> _Stored:
+        chat_id, owner = session.chat_id, session.owner
+        answer_id = new_message_id()
+        room = self._worker.has_room()
+        async with self._postgres.unit() as db:
+            if not await SessionRepository(db).is_live(session.session_id):
+                raise SessionNotFound("There is no such session.")
+            chats, runs = ChatRepository(db), RunRepository(db)
+            numbers = await chats.advance(
+                chat_id, owner, messages=1, events=2, claims=1, title=_title(text)
+            )
+            if numbers is None:
+                raise ChatNotFound("There is no such chat.")
+            stored = await chats.add_message(
+                message_id=message_id,
+                chat_id=chat_id,
+                seq=numbers.message_seq,
+                role="user",
+                text_=text,
+                status="complete",
+                run_id=run_id,
+                client_message_id=client_message_id,
+            )
+            if not stored:
+                raise _Sent
+            stopping: RunId | None = None
+            ended: list[Event] = []
+            if on_busy != "queue":
+                stopping, ended = await self._make_way(db, chat_id, on_busy)
+            status = await runs.add(
+                run_id=run_id,
+                chat_id=chat_id,
+                session_id=session.session_id,
+                message_id=message_id,
+                seq=numbers.message_seq,
+                answer_id=answer_id,
+                room=room,
+                node=self._node,
+                fence=numbers.fence,
+                lease_seconds=self._settings.lease_seconds,
+                most=self._settings.queued_per_chat,
+            )
+            if status is None:
+                raise QueueFull(
+                    f"{self._settings.queued_per_chat} messages wait already.",
+                    retry_after_ms=5_000,
+                )
+            claim = None
+            if status == "running":
+                claim = Claim(
+                    run_id=run_id,
+                    chat_id=chat_id,
+                    session_id=session.session_id,
+                    message_id=message_id,
+                    answer_id=answer_id,
+                    agent=numbers.agent,
+                    thread_id=numbers.thread_id,
+                    text=text,
+                    owner=owner,
+                    attempt=1,
+                    fence=numbers.fence,
+                )
+            events = [
+                *ended,
+                self._user_message(message_id, client_message_id, text, run_id),
+                self._begun(run_id, message_id, status),
+            ]
+            last_seq = numbers.outbox_seq
+            if ended:
+                more = await chats.advance(chat_id, owner, events=len(ended))
+                last_seq = more.outbox_seq if more else last_seq
+            durable = await self._publisher.store(db, chat_id, events, last_seq=last_seq)
+        return _Stored(claim, durable, stopping)
+
+    async def _make_way(
+        self, db: AsyncConnection, chat_id: ChatId, on_busy: OnBusy
+    ) -> tuple[RunId | None, list[Event]]:
+        runs = RunRepository(db)
+        if on_busy == "reject":
+            if await runs.open_of(chat_id):
+                raise RunInProgress("The chat is answering another message.")
+            return None, []
+        ended = [self._cancelled(run) for run in await runs.drop_waiting(chat_id)]
+        return await runs.wish_cancel(chat_id, None), ended
+
+    async def _sent_before(self, session: Session, text: str, client_id: str) -> Accepted:
+        async with self._postgres.statement() as db:
+            found = await ChatRepository(db).find_sent(session.chat_id, session.owner, client_id)
+        if found is None:
+            raise ChatNotFound("There is no such chat.")
+        message_id, sent_text, run_id = found
+        if sent_text != text:
+            raise IdempotencyConflict("This client_message_id was used for another text.")
+        return Accepted(message_id, run_id, duplicate=True)
+
+    async def _stop(self, run_id: RunId) -> None:
+        if self._worker.cancel(run_id):
+            return
+        try:
+            await self._signals.send("cancel", run_id=str(run_id))
+        except AppError as error:  # its owner sees the wish at its next heartbeat
+            log.warning("cancel_signal_failed", run_id=str(run_id), code=error.code)
+
+    def _user_message(
+        self, message_id: MessageId, client_message_id: str | None, text: str, run_id: RunId
+    ) -> Event:
+        return event(
+            "user_message",
+            timestamp=wire_time(self._clock.now()),
+            message_id=str(message_id),
+            client_message_id=client_message_id,
+            text=text,
+            run_id=str(run_id),
+        )
+
+    def _begun(self, run_id: RunId, message_id: MessageId, status: str) -> Event:
+        timestamp = wire_time(self._clock.now())
+        if status == "queued":
+            return event("run_queued", timestamp=timestamp, run_id=str(run_id))
+        return event(
+            "run_started",
+            timestamp=timestamp,
+            run_id=str(run_id),
+            attempt=1,
+            message_id=str(message_id),
+        )
+
+    def _cancelled(self, run: OpenRun) -> Event:
+        return event(
+            "run_cancelled",
+            timestamp=wire_time(self._clock.now()),
+            run_id=str(run.run_id),
+            attempt=run.attempt,
+        )
+
+
+def _title(text: str) -> str:
+    """Return a chat's first title: its first message's first words, on one line."""
+    line = re.sub(r"\s+", " ", text[: _TITLE_CHARS * 4]).strip()
+    if len(line) <= _TITLE_CHARS:
+        return line
+    return line[: _TITLE_CHARS - 1].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"

@@ -1,0 +1,60 @@
+"""Values of the runs room."""
+
+import datetime as dt
+from typing import NamedTuple
+from uuid import UUID
+
+from app.kit.ids import ChatId, MessageId, RunId, SessionId
+from app.users.types import Owner
+
+
+class Claim(NamedTuple):
+    """A run this node may execute, and the fence that proves it."""
+
+    run_id: RunId
+    chat_id: ChatId
+    session_id: SessionId
+    message_id: MessageId
+    answer_id: MessageId
+    agent: str
+    thread_id: UUID
+    text: str
+    owner: Owner
+    attempt: int
+    fence: int
+    stopping: bool = False  # its person has asked it to stop
+
+
+class Accepted(NamedTuple):
+    """What a client is told when its message is stored."""
+
+    message_id: MessageId
+    run_id: RunId
+    duplicate: bool
+
+
+class OpenRun(NamedTuple):
+    """A run that has not ended."""
+
+    run_id: RunId
+    message_id: MessageId
+    answer_id: MessageId
+    status: str
+    attempt: int
+
+
+class Lease(NamedTuple):
+    """The state of a run this node holds, as Postgres sees it."""
+
+    run_id: RunId
+    fence: int
+    cancel_requested_at: dt.datetime | None
+
+
+class Candidate(NamedTuple):
+    """A run that somebody should execute."""
+
+    run_id: RunId
+    chat_id: ChatId
+    status: str
+    attempt: int

@@ -1,0 +1,274 @@
+"""HTTP: sessions, and the history list that shows the chats behind them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+
+from app.auth.errors import Forbidden, Unauthenticated
+from app.auth.identity import SECURE_VISITOR_COOKIE, VISITOR_COOKIE, Identity
+from app.auth.tickets import TICKET_SECONDS, TicketStore
+from app.auth.types import Caller
+from app.chats.schemas import ConversationsView, conversation_view
+from app.kit.clock import wire_time
+from app.kit.endpoint import Endpoint, Reply
+from app.kit.errors import AppError
+from app.kit.ids import ChatId, SessionId, parse_session_id
+from app.kit.paging import parse_cursor, parse_limit
+from app.liveness.store import LivenessStore, Presence
+from app.protocol.events import PROTOCOL
+from app.sessions.errors import BadRequest, SessionNotFound
+from app.sessions.schemas import (
+    ConnectionView,
+    EndedView,
+    SessionStateView,
+    SessionsView,
+    SessionView,
+    StartBody,
+    StartedView,
+    TicketView,
+    session_fields,
+)
+from app.sessions.service import SessionService
+from app.sessions.types import Session
+
+_STATUSES = ("active", "paused", "completed", "expired")
+_KEY_CHARS = 255
+_LATELY_SECONDS = 60  # a session used this lately is active, connected or not
+_COOKIE_SECONDS = 400 * 86_400  # what browsers keep at most
+
+
+async def start(request: Request, body: StartBody | None) -> Reply:
+    sessions: SessionService = request.state.sessions
+    caller = _caller(request)
+    body = body or StartBody()
+    user_id = caller.owner.user_id if caller.owner else None
+    if body.user_id is not None and body.user_id != user_id:
+        raise Forbidden("user_id is not the signed-in user.")
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= _KEY_CHARS:
+        raise BadRequest(f"Idempotency-Key has 1 to {_KEY_CHARS} characters.")
+    started = await sessions.start(
+        caller,
+        agent=body.agent,
+        chat_id=ChatId(body.chat_id) if body.chat_id else None,
+        metadata=body.metadata,
+        idempotency_key=key,
+    )
+    session = started.session
+    headers: tuple[tuple[str, str], ...] = ()
+    if started.new_cookie:
+        headers = (("set-cookie", _cookie(request, started.new_cookie)),)
+    return Reply(
+        StartedView(
+            session_id=session.session_id,
+            chat_id=str(session.chat_id),
+            agent=session.agent,
+            user_id=session.user_id,
+            created_at=wire_time(session.created_at),
+            expires_at=wire_time(session.expires_at),
+            ttl_seconds=round(session.seconds_left),
+            ws_path=f"/ws/{session.session_id}",
+            token=started.token,
+            protocol=PROTOCOL,
+        ),
+        headers=headers,
+    )
+
+
+async def list_sessions(request: Request) -> Reply:
+    sessions: SessionService = request.state.sessions
+    status = request.query_params.get("status")
+    if status is not None and status not in _STATUSES:
+        raise BadRequest(f"status is one of {', '.join(_STATUSES)}.")
+    limit = parse_limit(request.query_params.get("limit"), default=50)
+    owner = _caller(request).owner
+    found = await sessions.list_of(owner, status=status, limit=limit) if owner else []
+    return Reply(SessionsView(sessions=[SessionView(**session_fields(one)) for one in found]))
+
+
+async def get_session(request: Request) -> Reply:
+    sessions: SessionService = request.state.sessions
+    session = await sessions.get_of(*_session_of(request))
+    return Reply(await _state_view(request, session))
+
+
+async def extend(request: Request) -> Reply:
+    sessions: SessionService = request.state.sessions
+    session = await sessions.get_of(*_session_of(request))
+    extended = await sessions.extend(session.session_id)
+    notify: Callable[..., Any] = request.state.session_changed
+    await notify("extended", extended)
+    return Reply(await _state_view(request, extended))
+
+
+async def heartbeat(request: Request) -> Reply:
+    """For clients without a socket: says they are there. Does not move the session's end."""
+    sessions: SessionService = request.state.sessions
+    session = await sessions.get_of(*_session_of(request))
+    if session.status not in {"active", "paused"}:
+        raise SessionNotFound("There is no such session.")
+    liveness: LivenessStore = request.state.liveness
+    await liveness.beat_client(session.session_id)
+    return Reply(await _state_view(request, session))
+
+
+async def ticket(request: Request) -> Reply:
+    sessions: SessionService = request.state.sessions
+    session = await sessions.get_of(*_session_of(request))
+    if session.status not in {"active", "paused"}:
+        raise SessionNotFound("There is no such session.")
+    tickets: TicketStore = request.state.tickets
+    issued = await tickets.issue(session.session_id)
+    return Reply(TicketView(ticket=issued, expires_in=TICKET_SECONDS))
+
+
+async def end(request: Request) -> Reply:
+    sessions: SessionService = request.state.sessions
+    session = await sessions.get_of(*_session_of(request))
+    await sessions.end(session.session_id)
+    notify: Callable[..., Any] = request.state.session_changed
+    await notify("ended", session)
+    ended = await sessions.get_of(*_session_of(request))
+    return Reply(EndedView(session_id=ended.session_id, status=ended.status))
+
+
+async def conversations(request: Request) -> Reply:
+    sessions: SessionService = request.state.sessions
+    caller = _caller(request)
+    wanted = request.query_params.get("user_id")
+    if wanted is not None and (caller.owner is None or str(caller.owner.user_id) != wanted):
+        raise Forbidden("user_id is not the signed-in user.")
+    if caller.owner is None:
+        return Reply(ConversationsView(conversations=[], next=None))
+    page, following = await sessions.conversations(
+        caller.owner,
+        after=parse_cursor(request.query_params.get("cursor")),
+        limit=parse_limit(request.query_params.get("limit"), default=30),
+    )
+    return Reply(
+        ConversationsView(
+            conversations=[conversation_view(chat, session_id) for chat, session_id in page],
+            next=following,
+        )
+    )
+
+
+def _caller(request: Request) -> Caller:
+    identity: Identity = request.state.identity
+    return identity.caller(request)
+
+
+def _session_of(request: Request) -> tuple[SessionId, Caller]:
+    session_id = parse_session_id(request.path_params["session_id"])
+    caller = _caller(request)
+    if session_id is None:
+        raise SessionNotFound("There is no such session.")
+    if caller.owner is None and caller.session_id is None:
+        raise Unauthenticated("Give the session's token, or the cookie it was started with.")
+    return session_id, caller
+
+
+async def _state_view(request: Request, session: Session) -> SessionStateView:
+    liveness: LivenessStore = request.state.liveness
+    present: list[Presence] | None
+    try:
+        present = await liveness.present(session.session_id)
+    except AppError:
+        present = None  # a hint that cannot be had is no reason to refuse the rest
+    fields = session_fields(session)
+    if session.status == "active" and present == [] and session.idle_seconds > _LATELY_SECONDS:
+        fields["status"] = "paused"
+    return SessionStateView(
+        **fields,
+        connections=[
+            ConnectionView(connection_id=one.connection_id, node=one.node, tab=one.tab)
+            for one in present or []
+        ],
+        live=None if present is None else bool(present),
+    )
+
+
+def _cookie(request: Request, value: str) -> str:
+    secure: bool = request.state.secure_cookies(request)
+    name = SECURE_VISITOR_COOKIE if secure else VISITOR_COOKIE
+    tail = "; Secure" if secure else ""
+    return f"{name}={value}; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{tail}"
+
+
+_LIMIT = {"limit": {"type": "integer", "minimum": 1, "maximum": 200}}
+_SESSION = "/chat/sessions/{session_id}"
+
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/chat/start",
+        start,
+        "Begin a session, on a new chat or on one of the caller's.",
+        body=StartBody,
+        answer=StartedView,
+        status=201,
+        headers={"Idempotency-Key": "The same caller with the same key gets the same session."},
+        errors=(400, 403, 404, 413, 422, 503),
+        aliases=("/api/v1/chat/start",),
+    ),
+    Endpoint(
+        "GET",
+        "/chat/sessions",
+        list_sessions,
+        "The caller's sessions, newest first.",
+        answer=SessionsView,
+        query={"status": {"type": "string", "enum": list(_STATUSES)}, **_LIMIT},
+        errors=(401, 422),
+    ),
+    Endpoint(
+        "GET",
+        _SESSION,
+        get_session,
+        "A session and who is connected to it.",
+        answer=SessionStateView,
+        errors=(401, 404),
+    ),
+    Endpoint(
+        "POST",
+        f"{_SESSION}/heartbeat",
+        heartbeat,
+        "Say that a client without a socket is there.",
+        answer=SessionStateView,
+        errors=(401, 404),
+    ),
+    Endpoint(
+        "POST",
+        f"{_SESSION}/extend",
+        extend,
+        "Move the session's end.",
+        answer=SessionStateView,
+        errors=(401, 404),
+    ),
+    Endpoint(
+        "POST",
+        f"{_SESSION}/ticket",
+        ticket,
+        "A single-use credential for one socket.",
+        answer=TicketView,
+        errors=(401, 404),
+    ),
+    Endpoint(
+        "DELETE",
+        _SESSION,
+        end,
+        "End the session. Its chat stays.",
+        answer=EndedView,
+        errors=(401, 404),
+    ),
+    Endpoint(
+        "GET",
+        "/chat/conversations",
+        conversations,
+        "The caller's chats, most recent first.",
+        answer=ConversationsView,
+        query={"cursor": {"type": "string"}, **_LIMIT},
+        errors=(401, 403, 422),
+        aliases=("/api/v1/chat/conversations",),
+    ),
+]

@@ -1,0 +1,1 @@
+"""The built-in LangGraph graph: initialize, plan, teams, aggregate, respond, remember."""

@@ -1,0 +1,40 @@
+"""What the graph's nodes may use. Made anew for each attempt, never stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from langchain_core.language_models import BaseChatModel
+
+from app.kit.clock import Clock
+from app.kit.ids import UserId
+from app.knowledge.service import KnowledgeService
+from app.memory.service import LongTermMemoryService
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """
+    Attributes:
+        user_id: who asks; None for an anonymous visitor.
+        memory: what is kept about them.
+        knowledge: the ingested documents.
+        model: the language model, or None for the offline assistant.
+        clock: for "today".
+        team_seconds: longest one team may take.
+        search_results: passages a search gives.
+        history_messages: messages of the chat that are kept in the graph's state.
+    """
+
+    user_id: UserId | None
+    memory: LongTermMemoryService
+    knowledge: KnowledgeService
+    model: BaseChatModel | None
+    clock: Clock
+    team_seconds: float
+    search_results: int
+    history_messages: int
+
+
+def say(writer: Callable[[object], None], name: str, **payload: object) -> None:
+    """Tell the run's chat something: it becomes an event of that name."""
+    writer({"name": name, "payload": payload})

@@ -1,0 +1,1 @@
+"""Planning and writing with a language model, where one is configured."""

@@ -1,0 +1,54 @@
+"""Health and figures: is the process alive, is it ready, what does it do."""
+
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.kit.endpoint import Endpoint, Reply
+from app.observability.metrics import REGISTRY
+
+
+class LiveView(BaseModel):
+    status: str
+
+
+class ReadyView(BaseModel):
+    status: str  # ready, draining, unavailable
+    checks: dict[str, str]  # each store: ok, or what is wrong
+
+
+async def live(_: Request) -> Reply:
+    return Reply(LiveView(status="alive"))
+
+
+async def ready(request: Request) -> Reply:
+    """Readiness asks every store, briefly: a load balancer sends people elsewhere if one
+    does not answer.
+    """
+    check: Callable[[], Awaitable[dict[str, str]]] = request.state.check_stores
+    if request.state.gateway.draining:
+        return Reply(ReadyView(status="draining", checks={}), status=503)
+    checks = await check()
+    if all(state == "ok" for state in checks.values()):
+        return Reply(ReadyView(status="ready", checks=checks))
+    return Reply(ReadyView(status="unavailable", checks=checks), status=503)
+
+
+async def metrics(_: Request) -> Response:
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/health/live", live, "Whether the process runs.", answer=LiveView),
+    Endpoint(
+        "GET",
+        "/health/ready",
+        ready,
+        "Whether it should be sent people.",
+        answer=ReadyView,
+        errors=(503,),
+    ),
+]

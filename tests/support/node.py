@@ -1,0 +1,61 @@
+"""A whole node on a real port, inside the test's own event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import uvicorn
+
+from app.agents.types import Agent
+from app.gateway.transport import AbortableProtocol
+from app.main import create_app
+from app.services import Services, build
+from app.settings import Settings
+from tests.support.client import Client
+from tests.support.scripted import scripted_agent
+
+
+@dataclass
+class Node:
+    """A running node: its address, its parts, and clients of it."""
+
+    url: str
+    services: Services
+
+    def client(self) -> Client:
+        return Client(self.url)
+
+
+@contextlib.asynccontextmanager
+async def running_node(
+    settings: Settings, *, agents: Sequence[Agent] | None = None
+) -> AsyncIterator[Node]:
+    """Serve a node on a free port until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    agents = [scripted_agent()] if agents is None else agents
+    async with build(settings, agents=agents) as services:
+        config = uvicorn.Config(
+            create_app(settings, contextlib.nullcontext(services)),
+            ws=AbortableProtocol,
+            ws_max_size=settings.protocol.frame_bytes + 65_536,
+            ws_per_message_deflate=False,
+            log_config=None,
+            timeout_graceful_shutdown=2,
+        )
+        server = _Server(config)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[listener]))
+            while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait on
+                await asyncio.sleep(0.005)
+            try:
+                yield Node(f"http://127.0.0.1:{listener.getsockname()[1]}", services)
+            finally:
+                server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def, override]
+        yield
