@@ -136,8 +136,8 @@ def ingest(path: Path, data_dir: Path | None) -> None:
 
     report = run(work())
     click.echo(
-        f"{len(report.added)} added, {len(report.replaced)} replaced, {len(report.removed)} removed,"
-        f" {report.unchanged} unchanged; {report.passages} passages in {report.seconds:.1f} s."
+        f"{len(report.added)} added, {len(report.replaced)} replaced,"
+        f" {len(report.removed)} removed, {report.unchanged} unchanged; {report.passages} passages in {report.seconds:.1f} s."
     )
     for remark in (*report.rejected, *report.incomplete):
         click.echo(f"  {remark.source} {remark.reason}", err=True)

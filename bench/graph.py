@@ -37,18 +37,14 @@ async def initialize(_: State) -> dict[str, Any]:
 async def planning(_: State, runtime: Runtime[None]) -> dict[str, Any]:
     say = runtime.stream_writer
     _say(say, "planning_started")
-    _say(
-        say, "memory_loaded", user_id=None, memory_count=0, memories=[], status="anonymous"
-    )
+    _say(say, "memory_loaded", user_id=None, memory_count=0, memories=[], status="anonymous")
     steps = [{"team": name, "task": "work"} for name in ("a", "b")]
     _say(say, "plan_ready", intent="question", steps=steps)
     return {"steps": ["a", "b"]}
 
 
 async def team(task: dict[str, str], runtime: Runtime[None]) -> dict[str, Any]:
-    _say(
-        runtime.stream_writer, "team_completed", team=task["team"], summary="done", seconds=0.0
-    )
+    _say(runtime.stream_writer, "team_completed", team=task["team"], summary="done", seconds=0.0)
     return {"findings": [f"result of {task['team']}"]}
 
 
@@ -77,7 +73,9 @@ def build() -> CompiledStateGraph[State, None, Any, Any]:
     graph.add_edge(START, "initialize")
     graph.add_edge("initialize", "planning")
     graph.add_conditional_edges(
-        "planning", lambda state: [Send("team", {"team": name}) for name in state["steps"]], ["team"]
+        "planning",
+        lambda state: [Send("team", {"team": name}) for name in state["steps"]],
+        ["team"],
     )
     graph.add_edge("team", "aggregate")
     graph.add_edge("aggregate", "respond")

@@ -11,11 +11,14 @@ import pytest
 from redis.asyncio import Redis
 
 from app.embedded.servers import Addresses, servers
-from app.settings import Settings, load_settings
+from app.observability import logs
+from app.settings import LogSettings, Settings, load_settings
 from app.storage import migrations
 from app.storage.postgres import Postgres
 from app.storage.redis import connect
 from tests.support.node import Node, running_node
+
+logs.configure(LogSettings(level="warning", format="console"))
 
 SECRET = "a secret that is only good for tests, 32 bytes or more"
 

@@ -57,9 +57,7 @@ class LivenessStore:
     async def beat_client(self, session_id: SessionId) -> None:
         """Say that a client without a socket is there."""
         with redis_errors():
-            await self._beat(
-                keys=[_key(session_id)], args=[self._ttl_ms, f"http|{self._node}|"]
-            )
+            await self._beat(keys=[_key(session_id)], args=[self._ttl_ms, f"http|{self._node}|"])
 
     async def leave(
         self, session_id: SessionId, connection_id: ConnectionId, tab: str | None

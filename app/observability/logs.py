@@ -19,7 +19,7 @@ def configure(settings: LogSettings) -> None:
     tail: list[structlog.typing.Processor] = (
         [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer()]
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     )
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(

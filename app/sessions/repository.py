@@ -86,7 +86,7 @@ _RECORD = text(
     "  total_tokens = s.total_tokens + a.tokens,"
     "  expires_at = CASE WHEN a.slides AND s.status IN ('active', 'paused')"
     "      AND s.expires_at > now()"
-    "      AND s.expires_at <= now() + make_interval(secs => :ttl - :slide)"
+    "      AND s.expires_at <= now() + make_interval(secs => :settled)"
     "    THEN GREATEST(s.expires_at, LEAST(now() + make_interval(secs => :ttl),"
     "      s.created_at + make_interval(secs => :max)))"
     "    ELSE s.expires_at END"
@@ -197,6 +197,6 @@ class SessionRepository:
                 "slides": [one.slides for one in activities],
                 "ttl": ttl_seconds,
                 "max": max_seconds,
-                "slide": slide_seconds,
+                "settled": max(0.0, ttl_seconds - slide_seconds),
             },
         )

@@ -30,9 +30,7 @@ def build(
     graph = StateGraph(State, context_schema=Context)
     graph.add_node("initialize", initialize)
     graph.add_node("plan", plan, timeout=plan_seconds)
-    graph.add_node(
-        "team", team, input_schema=TeamTask, timeout=team_seconds + _SETTLING_SECONDS
-    )
+    graph.add_node("team", team, input_schema=TeamTask, timeout=team_seconds + _SETTLING_SECONDS)
     graph.add_node("aggregate", aggregate)
     graph.add_node("respond", respond, timeout=respond_seconds)
     graph.add_node("remember", remember)

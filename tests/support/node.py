@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 
@@ -23,9 +23,13 @@ class Node:
 
     url: str
     services: Services
+    clients: list[Client] = field(default_factory=list)
 
     def client(self) -> Client:
-        return Client(self.url)
+        """Return a new anonymous browser; it is closed with the node."""
+        client = Client(self.url)
+        self.clients.append(client)
+        return client
 
 
 @contextlib.asynccontextmanager
@@ -49,9 +53,12 @@ async def running_node(
             group.create_task(server.serve(sockets=[listener]))
             while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait on
                 await asyncio.sleep(0.005)
+            node = Node(f"http://127.0.0.1:{listener.getsockname()[1]}", services)
             try:
-                yield Node(f"http://127.0.0.1:{listener.getsockname()[1]}", services)
+                yield node
             finally:
+                for client in node.clients:
+                    await client.close()
                 server.should_exit = True
 
 
