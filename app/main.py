@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 from app.chats.routes import ENDPOINTS as CHATS
 from app.gateway.endpoint import Gateway
 from app.kit.clock import SystemClock
+from app.protocol import schemas
 from app.runs.routes import ENDPOINTS as RUNS
 from app.services import Services, build
 from app.sessions.routes import ENDPOINTS as SESSIONS
@@ -50,10 +51,14 @@ def create_app(
     async def openapi(_: Request) -> Response:
         return Response(description, media_type="application/json")
 
+    async def protocol(_: Request) -> Response:
+        return Response(orjson.dumps(schemas.document()), media_type="application/json")
+
     mounted: list[BaseRoute] = [
         *routes(ENDPOINTS),
         Route("/metrics", health.metrics),
         Route("/openapi.json", openapi),
+        Route("/protocol.json", protocol),
         *(WebSocketRoute(path, _connect) for path in SOCKET_PATHS),
         *static_files.routes(),
     ]

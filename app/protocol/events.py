@@ -7,7 +7,9 @@ encoded once, whoever and however many read it.
 """
 
 import secrets
-from typing import Any, Literal, NotRequired, TypedDict, cast
+from typing import Any, Literal, NotRequired, cast
+
+from typing_extensions import TypedDict  # pydantic reads these below Python 3.12
 
 PROTOCOL = "colloquy.v1"
 

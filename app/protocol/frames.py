@@ -1,7 +1,7 @@
 """Frames a client may send."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -163,6 +163,6 @@ def _too_deep(text: str, limit: int) -> bool:
     return False
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of every frame a client may send."""
-    return _ADAPTER.json_schema()
+def frames_adapter() -> TypeAdapter[ClientFrame]:
+    """Return what validates a client's frames; its JSON Schema is the public one."""
+    return _ADAPTER

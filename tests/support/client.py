@@ -10,6 +10,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.protocol.events import PROTOCOL, RUN_ENDS
+from app.protocol.schemas import SERVER
 
 SECONDS = 10.0  # nothing in these tests takes nearly as long
 
@@ -34,6 +35,7 @@ class Socket:
                 if event["type"] == "ping":
                     await self.raw.send('{"type":"pong"}')
                     continue
+                SERVER.validate_python(event)  # what is sent is what is documented
                 self.seen.append(event)
                 return event
 

@@ -1,0 +1,148 @@
+"""Control frames: what the server says about a connection. No offset, never replayed."""
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+
+class Limits(TypedDict):
+    frame_bytes: int
+    text_chars: int
+    frames_per_window: int
+    window_seconds: float
+    unacknowledged: int
+
+
+class PreviousClose(TypedDict):
+    code: int
+
+
+class Welcome(TypedDict):
+    type: Literal["welcome"]
+    protocol: str
+    connection_id: str
+    session_id: str
+    chat_id: str
+    agent: str
+    user_id: int | None
+    node: str
+    epoch: str
+    offset: int  # where the chat's log ends
+    resumed: bool
+    replay: int  # events that follow before ``live``
+    reason: NotRequired[Literal["first", "epoch", "ahead", "trimmed", "rewound", "too_far"]]
+    heartbeat_ms: int
+    limits: Limits
+    expires_at: str
+    previous_close: NotRequired[PreviousClose]
+
+
+class SnapshotChat(TypedDict):
+    chat_id: str
+    title: str | None
+    agent: str
+
+
+class SnapshotSession(TypedDict):
+    session_id: str
+    status: str
+    expires_at: str
+
+
+class SnapshotMessage(TypedDict):
+    message_id: str
+    role: Literal["user", "assistant"]
+    text: str
+    status: Literal["complete", "stopped", "failed"]
+    run_id: str
+    client_message_id: str | None
+    citations: list[Any]
+    created_at: str
+
+
+class Partial(TypedDict):
+    message_id: str
+    text: str
+    chunk: int  # the number of the last delta in it
+
+
+class SnapshotRun(TypedDict):
+    run_id: str
+    message_id: str
+    status: Literal["queued", "running", "waiting"]
+    attempt: int
+    events: list[dict[str, Any]]  # its progress so far
+    partial: Partial | None
+
+
+class Snapshot(TypedDict):
+    type: Literal["snapshot"]
+    epoch: str
+    offset: int
+    key: str | None
+    chat: SnapshotChat
+    session: NotRequired[SnapshotSession]
+    messages: list[SnapshotMessage]  # the latest page, oldest first
+    has_more: bool
+    runs: list[SnapshotRun]  # those that have not ended
+
+
+class Live(TypedDict):
+    type: Literal["live"]
+    offset: int
+
+
+class QueryAck(TypedDict):
+    type: Literal["ack"]
+    id: str
+    run_id: str
+    message_id: NotRequired[str]  # of a query
+    duplicate: NotRequired[bool]  # of a query
+
+
+class ErrorReply(TypedDict):
+    type: Literal["error"]
+    id: str | None
+    code: str
+    message: str
+    temporary: bool  # whether the same frame may succeed later
+    retry_after_ms: NotRequired[int]
+
+
+class PingFrame(TypedDict):
+    type: Literal["ping"]
+
+
+class PongFrame(TypedDict):
+    type: Literal["pong"]
+    id: str | None
+
+
+class SessionExpiring(TypedDict):
+    type: Literal["session_expiring"]
+    expires_at: str
+    seconds: int
+
+
+class SessionExtended(TypedDict):
+    type: Literal["session_extended"]
+    expires_at: str
+
+
+class SessionEnded(TypedDict):
+    type: Literal["session_ended"]
+    session_id: str
+
+
+Control = (
+    Welcome
+    | Snapshot
+    | Live
+    | QueryAck
+    | ErrorReply
+    | PingFrame
+    | PongFrame
+    | SessionExpiring
+    | SessionExtended
+    | SessionEnded
+)
