@@ -6,7 +6,7 @@ import errno
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import click
 import structlog
 import uvicorn
 
+from app.agents.types import Agent
 from app.doctor import examine
 from app.gateway.transport import AbortableProtocol
 from app.kit.errors import AppError, Kind
@@ -83,7 +84,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     """Serve conversations. Another one on the same data directory joins as a second node."""
     settings = settings_from(host=host, port=port, data_dir=data_dir)
     logs.configure(settings.log)
-    run(_serve(settings))
+    run(serve_node(settings))
 
 
 @main.group()
@@ -123,7 +124,7 @@ def doctor(data_dir: Path | None) -> None:
 
 
 @main.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @_data_dir
 def ingest(path: Path, data_dir: Path | None) -> None:
     """Give the search team documents: a file or a folder of Markdown, text, HTML, PDF."""
@@ -153,10 +154,11 @@ def chat(question: tuple[str, ...], url: str) -> None:
     sys.exit(run(converse(url, " ".join(question) or None)))
 
 
-async def _serve(settings: Settings) -> None:
+async def serve_node(settings: Settings, *, agents: Sequence[Agent] = ()) -> None:
+    """Serve until a signal says to stop, with ``agents`` beside the built-in one."""
     listener = _listen(settings.host, settings.port)
     with contextlib.closing(listener):
-        async with build(settings) as services:
+        async with build(settings, agents=agents) as services:
             await _serve_until_stopped(settings, services, listener)
 
 

@@ -33,6 +33,7 @@ from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, SystemClock
 from app.kit.errors import AppError
 from app.kit.ids import NodeId, RunId, SessionId, new_node_id
+from app.knowledge.glossary import Glossary
 from app.knowledge.service import KnowledgeService
 from app.liveness.store import LivenessStore
 from app.memory.service import LongTermMemoryService
@@ -239,7 +240,12 @@ def _wire(
     )
     liveness = LivenessStore(redis, settings.liveness, node)
     signals = Signals(redis)
-    knowledge = KnowledgeService(postgres=postgres, settings=settings.knowledge, clock=clock)
+    knowledge = KnowledgeService(
+        postgres=postgres,
+        settings=settings.knowledge,
+        clock=clock,
+        glossary=Glossary.load(settings.knowledge.glossary),
+    )
     registry = AgentRegistry([_supervisor(settings, knowledge=knowledge, clock=clock), *agents])
     if settings.agent not in registry:
         raise UnknownAgent(f"COLLOQUY_AGENT names {settings.agent!r}, which does not exist.")

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from app.kit.errors import AppError, Kind
 
@@ -26,7 +32,9 @@ class BadSettings(AppError):
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class SessionSettings(_Group):
@@ -173,6 +181,9 @@ class KnowledgeSettings(_Group):
     """Characters of a passage, about."""
     results: int = Field(default=5, ge=1)
     """Passages a search gives to the answer."""
+    glossary: Path | None = None
+    """A file of your field's words in several languages, in the form of ``glossary.json``;
+    it is used beside the built-in one."""
 
 
 class LivenessSettings(_Group):
@@ -242,6 +253,18 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
 
     @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the caller alone: ``from_mapping`` decides what is an environment."""
+        return (init_settings,)
+
+    @classmethod
     def from_mapping(cls, environ: Mapping[str, str], given: Mapping[str, Any]) -> "Settings":
         """Read from ``environ`` and nothing else; ``given`` wins."""
         source = EnvSettingsSource(cls)
@@ -253,22 +276,28 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
     """Read the settings from ``environ`` (default: the process's); ``given`` wins.
 
     Raises:
-        BadSettings: a value is out of range, or a ``COLLOQUY_`` variable is unknown:
-            a typo must not be a silent default.
+        BadSettings: a value is out of range, or a ``COLLOQUY_`` variable is unknown or
+            empty: neither a typo nor a lost address may be a silent default.
     """
     environ = os.environ if environ is None else environ
     known = _variables()
-    for name in environ:
-        if name.startswith(PREFIX) and name not in known:
+    for name, value in environ.items():
+        if not name.upper().startswith(PREFIX):
+            continue
+        if name.upper() not in known:
             raise BadSettings(f"There is no setting {name}; docs/settings.md lists them all.")
+        if not value.strip():
+            raise BadSettings(f"{name} is empty; give it a value or leave it out.")
     try:
         return Settings.from_mapping(environ, given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = "__".join(str(part) for part in first["loc"]).upper()
         raise BadSettings(f"{PREFIX}{path}: {first['msg']}.") from error
-    except ValueError as error:  # a group given as something that is not JSON
-        raise BadSettings(str(error)) from error
+    except SettingsError as error:
+        text = getattr(error.__cause__, "doc", None)
+        name = next((name for name, value in environ.items() if value == text), PREFIX + "*")
+        raise BadSettings(f"{name}: not valid JSON, which lists and whole groups are.") from error
 
 
 def _variables() -> set[str]:

@@ -38,9 +38,11 @@ def parse_cursor(text: str | None) -> Cursor | None:
         return None
     try:
         at, _, row_id = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-        cursor = Cursor(dt.datetime.fromisoformat(at), UUID(row_id))
-        if cursor.at.tzinfo is None:
+        instant = dt.datetime.fromisoformat(at)
+        if instant.tzinfo is None:
             raise ValueError("a time without a zone")
+        # in UTC, because an instant near the calendar's ends has none: no store can take it
+        cursor = Cursor(instant.astimezone(dt.UTC), UUID(row_id))
     except (ValueError, OverflowError) as error:
         raise BadCursor("The cursor cannot be read; leave it out for the first page.") from error
     return cursor
@@ -54,6 +56,7 @@ def parse_limit(text: str | None, *, default: int) -> int:
     """
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))
+    if not (digits and 1 <= int(text) <= MAX_LIMIT):
         raise BadCursor(f"limit is a number from 1 to {MAX_LIMIT}.")
     return int(text)

@@ -38,3 +38,4 @@ def configure(settings: LogSettings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # a broken file is in the ingest's report

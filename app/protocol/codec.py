@@ -9,8 +9,6 @@ from typing import Any, cast
 
 import orjson
 
-DELTA_PREFIX = b'{"type":"message_delta"'
-
 
 def encode(value: Mapping[str, Any]) -> bytes:
     """Return ``value`` as JSON in UTF-8, on one line."""

@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from app.kit.errors import AppError, Kind
 
@@ -38,13 +39,17 @@ class TextTooLong(AppError):
 
 def _storable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("must not hold the character U+0000")
+        raise PydanticCustomError("not_storable", "must not hold the character U+0000")
     return text
 
 
 # Text that Postgres can keep: lone surrogates are refused by the JSON parser, NUL here.
-Text = Annotated[str, AfterValidator(_storable)]
-Ref = Annotated[Text, Field(min_length=1, max_length=64)]
+# It stands last in each type, so that lengths are checked, and explained, as lengths of text.
+_Storable = AfterValidator(_storable)
+Text = Annotated[str, _Storable]
+Ref = Annotated[str, Field(min_length=1, max_length=64), _Storable]
+
+_MAX_OFFSET = 2**53 - 1  # what JavaScript, and Lua in Redis, can count to
 
 
 class Frame(BaseModel):
@@ -56,16 +61,17 @@ class Frame(BaseModel):
 class Position(Frame):
     """The last event a client has applied, if it still holds the state it led to."""
 
-    epoch: Annotated[Text, Field(max_length=64)]
-    offset: int = Field(ge=0)
-    key: Annotated[Text, Field(max_length=64)] | None = None
+    epoch: Annotated[str, Field(max_length=64), _Storable]
+    offset: int = Field(ge=0, le=_MAX_OFFSET)
+    key: Annotated[str, Field(max_length=64), _Storable] | None = None
 
 
 class Hello(Frame):
     type: Literal["hello"]
-    ticket: Annotated[Text, Field(max_length=256)] | None = None
-    client: Annotated[Text, Field(max_length=128)] | None = None
-    tab: Annotated[Text, Field(max_length=64)] | None = None  # made anew at each page load
+    ticket: Annotated[str, Field(max_length=256), _Storable] | None = None
+    client: Annotated[str, Field(max_length=128), _Storable] | None = None
+    # made anew at each page load
+    tab: Annotated[str, Field(max_length=64), _Storable] | None = None
     after: Position | None = None
 
 

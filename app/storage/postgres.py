@@ -33,7 +33,11 @@ class Postgres:
             connect_args={
                 "timeout": settings.connect_seconds,
                 "command_timeout": settings.statement_seconds,
-                "server_settings": {"application_name": "colloquy", **server_settings},
+                "server_settings": {
+                    "application_name": "colloquy",
+                    "jit": "off",  # short statements: compiling one costs more than it saves
+                    **server_settings,
+                },
             },
         )
         # One statement needs no BEGIN and COMMIT around it: two round trips less.

@@ -1,0 +1,1 @@
+"""Documents: what the operator ingests, and search over it."""
