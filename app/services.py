@@ -244,7 +244,7 @@ def _wire(
         postgres=postgres,
         settings=settings.knowledge,
         clock=clock,
-        glossary=Glossary.load(settings.knowledge.glossary),
+        glossary=Glossary.load(*filter(None, [settings.knowledge.glossary])),
     )
     registry = AgentRegistry([_supervisor(settings, knowledge=knowledge, clock=clock), *agents])
     if settings.agent not in registry:
