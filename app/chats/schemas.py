@@ -57,6 +57,7 @@ class SnapshotView(BaseModel):
     chat: dict[str, Any]
     messages: list[MessageView]
     has_more: bool
+    ended: list[dict[str, Any]]
     runs: list[dict[str, Any]]
 
 

@@ -75,6 +75,12 @@ class SnapshotRun(TypedDict):
     partial: Partial | None
 
 
+class SnapshotEnd(TypedDict):
+    run_id: str
+    status: Literal["failed", "cancelled"]
+    code: str | None  # of a failed one
+
+
 class Snapshot(TypedDict):
     type: Literal["snapshot"]
     epoch: str
@@ -84,6 +90,7 @@ class Snapshot(TypedDict):
     session: NotRequired[SnapshotSession]
     messages: list[SnapshotMessage]  # the latest page, oldest first
     has_more: bool
+    ended: list[SnapshotEnd]  # runs of these messages that did not complete
     runs: list[SnapshotRun]  # those that have not ended
 
 

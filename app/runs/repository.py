@@ -33,6 +33,10 @@ _OPEN_OF_CHAT = text(
     "SELECT id, message_id, answer_id, status, attempt FROM runs"
     f" WHERE chat_id = :chat_id AND {_OPEN} ORDER BY seq"
 )
+_ENDED_BADLY = text(
+    "SELECT id, status, error_code FROM runs"
+    " WHERE id = ANY(:run_ids) AND chat_id = :chat_id AND status IN ('failed', 'cancelled')"
+)
 _DROP_WAITING = text(
     "UPDATE runs SET status = 'cancelled', ended_at = now()"
     " WHERE chat_id = :chat_id AND status IN ('queued', 'waiting')"
@@ -133,6 +137,13 @@ class RunRepository:
         """Return the chat's runs that have not ended, in their order."""
         rows = await self._db.execute(_OPEN_OF_CHAT, {"chat_id": chat_id})
         return [OpenRun._make(row) for row in rows]
+
+    async def ended_badly(
+        self, chat_id: ChatId, run_ids: Sequence[RunId]
+    ) -> list[tuple[RunId, str, str | None]]:
+        """Return id, status and error code of those runs that failed or were cancelled."""
+        rows = await self._db.execute(_ENDED_BADLY, {"chat_id": chat_id, "run_ids": list(run_ids)})
+        return [(RunId(row.id), row.status, row.error_code) for row in rows]
 
     async def drop_waiting(self, chat_id: ChatId) -> list[OpenRun]:
         """Cancel what has not begun or waits for its person. Needs the chat's lock."""

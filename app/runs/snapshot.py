@@ -53,6 +53,10 @@ class SnapshotService:
         chat = await self._chats.get(chat_id, owner)
         messages, before = await self._chats.messages(chat_id, owner, limit=_PAGE)
         answered = {message.id for message in messages}
+        async with self._postgres.statement() as db:
+            ended = await RunRepository(db).ended_badly(
+                chat_id, list({message.run_id for message in messages})
+            )
         return {
             "type": "snapshot",
             "epoch": top.epoch,
@@ -61,6 +65,10 @@ class SnapshotService:
             "chat": {"chat_id": str(chat.id), "title": chat.title, "agent": chat.agent},
             "messages": [message_view(message).model_dump(mode="json") for message in messages],
             "has_more": before is not None,
+            "ended": [
+                {"run_id": str(run_id), "status": status, "code": code}
+                for run_id, status, code in ended
+            ],
             "runs": [
                 _run_view(run, told.get(str(run.run_id), []))
                 for run in open_runs
