@@ -44,9 +44,7 @@ async def test_the_python_client_prints_the_answer(default_node: Node) -> None:
     assert "397.8" in await run(sys.executable, "-c", code)
 
 
-async def test_the_javascript_client_prints_the_answer(
-    default_node: Node, tmp_path: Path
-) -> None:
+async def test_the_javascript_client_prints_the_answer(default_node: Node, tmp_path: Path) -> None:
     script = tmp_path / "client.mjs"
     script.write_text(
         printed("javascript").replace(PRINTED_ADDRESS, default_node.url.removeprefix("http://"))

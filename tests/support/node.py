@@ -34,10 +34,10 @@ class Node:
 
 @contextlib.asynccontextmanager
 async def running_node(
-    settings: Settings, *, agents: Sequence[Agent] | None = None
+    settings: Settings, *, agents: Sequence[Agent] | None = None, port: int = 0
 ) -> AsyncIterator[Node]:
-    """Serve a node on a free port until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    """Serve a node until the block ends, on a free port unless one is given."""
+    listener = socket.create_server(("127.0.0.1", port))
     agents = [scripted_agent()] if agents is None else agents
     async with build(settings, agents=agents) as services:
         config = uvicorn.Config(
