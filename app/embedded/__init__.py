@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey of our own, as child processes of the default run."""
