@@ -26,7 +26,7 @@ async def write_with_model(
     said: list[str] = []
     total: AIMessage | None = None
     async for chunk in model.astream(messages, config={"tags": ["nostream"]}):
-        total = chunk if total is None else total + chunk  # type: ignore[assignment, operator]
+        total = chunk if total is None else total + chunk  # type: ignore[assignment]
         if text := str(chunk.text):
             said.append(text)
             say(text)

@@ -17,10 +17,10 @@ from app.supervisor.teams.search import search
 log = structlog.get_logger()
 
 
-async def team(task: TeamTask, runtime: Runtime[Context]) -> dict[str, Any]:
+async def team(state: TeamTask, runtime: Runtime[Context]) -> dict[str, Any]:
     context, writer = runtime.context, runtime.stream_writer
-    name = task["team"]
-    say(writer, "team_started", team=name, task=task["task"])
+    name = state["team"]
+    say(writer, "team_started", team=name, task=state["task"])
     began = context.clock.monotonic()
 
     def progress(text: str) -> None:
@@ -28,7 +28,7 @@ async def team(task: TeamTask, runtime: Runtime[Context]) -> dict[str, Any]:
 
     try:
         async with asyncio.timeout(context.team_seconds):
-            result = await _work(task, context, progress)
+            result = await _work(state, context, progress)
     except Exception as error:  # becomes team_failed; never the run's end
         code = _code(error)
         log.warning("team_failed", team=name, code=code, exc_info=code == "internal")
