@@ -57,6 +57,7 @@ class SnapshotView(BaseModel):
     chat: dict[str, Any]
     messages: list[MessageView]
     has_more: bool
+    next: str | None  # give it as ``before`` for the page of older messages
     ended: list[dict[str, Any]]
     runs: list[dict[str, Any]]
 

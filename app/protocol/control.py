@@ -90,6 +90,7 @@ class Snapshot(TypedDict):
     session: NotRequired[SnapshotSession]
     messages: list[SnapshotMessage]  # the latest page, oldest first
     has_more: bool
+    next: str | None  # where the page of older messages begins
     ended: list[SnapshotEnd]  # runs of these messages that did not complete
     runs: list[SnapshotRun]  # those that have not ended
 

@@ -120,6 +120,7 @@ class TeamStarted(RunEvent):
 class TeamProgress(RunEvent):
     type: Literal["team_progress"]
     team: str
+    task: NotRequired[str]  # which one, where a team has several
     fraction: NotRequired[float]  # 0 to 1
     text: NotRequired[str]
 
@@ -127,6 +128,7 @@ class TeamProgress(RunEvent):
 class TeamCompleted(RunEvent):
     type: Literal["team_completed"]
     team: str
+    task: NotRequired[str]  # which one, where a team has several
     summary: str
     seconds: float
 
@@ -134,6 +136,7 @@ class TeamCompleted(RunEvent):
 class TeamFailed(RunEvent):
     type: Literal["team_failed"]
     team: str
+    task: NotRequired[str]  # which one, where a team has several
     code: str
 
 

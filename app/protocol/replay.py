@@ -40,6 +40,10 @@ class Reason(StrEnum):
     TOO_FAR = "too_far"  # a snapshot is cheaper than what it missed
 
 
+class Rewound(Exception):
+    """Two events have one number: the log went back and counted on from there."""
+
+
 class Gap(Exception):
     """Events are missing between ``after`` and ``before``."""
 
@@ -76,20 +80,21 @@ def judge(  # noqa: PLR0911 - one line for each reason
     if missed > max_events:
         return Reason.TOO_FAR
     if after.offset > 0:
-        own = _own_key(after.offset, top, stored)
+        own = key_at(after.offset, top, stored)
         if own is None:
             return Reason.TRIMMED
         if own != after.key:
             return Reason.REWOUND
     following = [entry for entry in stored if entry.offset > after.offset]
+    if sum(len(entry.payload) for entry in following) > max_bytes:
+        return Reason.TOO_FAR  # and not all of them may have been read
     if len(following) != missed:
         return Reason.TRIMMED
-    if sum(len(entry.payload) for entry in following) > max_bytes:
-        return Reason.TOO_FAR
     return None
 
 
-def _own_key(offset: int, top: Top, stored: Sequence[Entry]) -> str | None:
+def key_at(offset: int, top: Top, stored: Sequence[Entry]) -> str | None:
+    """Return the key of the event at ``offset``, from where on ``stored`` was read, if known."""
     if stored and stored[0].offset == offset:
         return stored[0].key
     if offset == top.offset:  # the log may have expired; its end is remembered longer
@@ -97,14 +102,32 @@ def _own_key(offset: int, top: Top, stored: Sequence[Entry]) -> str | None:
     return None
 
 
-def merge(stored: Iterable[Entry], live: Iterable[Entry], *, after: int) -> list[Entry]:
+def merge(
+    stored: Iterable[Entry], live: Iterable[Entry], *, after: int, key: str | None
+) -> list[Entry]:
     """Join what was read with what arrived meanwhile: each event after ``after`` once, in order.
+
+    Args:
+        stored: what was read of the log.
+        live: what arrived, in the order of arrival.
+        after: the last event that is there already; 0 if there is none.
+        key: that event's key.
 
     Raises:
         Gap: there is a hole, so completeness cannot be proved.
+        Rewound: one offset came with two events, or the arriving ones went backwards.
     """
-    by_offset = {entry.offset: entry for entry in (*stored, *live) if entry.offset > after}
-    merged = [by_offset[offset] for offset in sorted(by_offset)]
+    by_offset: dict[int, Entry] = {}
+    last_live = 0
+    for entry in live:
+        if entry.offset <= last_live or (entry.offset == after and entry.key != key):
+            raise Rewound
+        last_live = entry.offset
+        by_offset[entry.offset] = entry
+    for entry in stored:
+        if by_offset.setdefault(entry.offset, entry).key != entry.key:
+            raise Rewound
+    merged = [by_offset[offset] for offset in sorted(by_offset) if offset > after]
     expected = after + 1
     for entry in merged:
         if entry.offset != expected:

@@ -4,9 +4,10 @@ from typing import Any
 
 from app.chats.schemas import message_view
 from app.chats.service import ChatService
+from app.chats.types import Message
 from app.events.log import EventLog
 from app.kit.clock import wire_time
-from app.kit.ids import ChatId
+from app.kit.ids import ChatId, RunId
 from app.protocol.codec import decode
 from app.protocol.events import PROGRESS_TYPES
 from app.protocol.replay import Entry, Top
@@ -47,16 +48,22 @@ class SnapshotService:
             top = (await self._log.read(chat_id)).top
         # The log is read before Postgres: what ends in between is in the messages, and the
         # client's reducer is idempotent by message and run.
-        async with self._postgres.statement() as db:
-            open_runs = await RunRepository(db).open_of(chat_id)
-        told = await self._told(chat_id, top, open_runs)
         chat = await self._chats.get(chat_id, owner)
-        messages, before = await self._chats.messages(chat_id, owner, limit=_PAGE)
+        open_runs: list[OpenRun] = []
+        told: dict[str, list[dict[str, Any]]] = {}
+        messages: list[Message] = []
+        before: int | None = None
+        ended: list[tuple[RunId, str, str | None]] = []
+        if chat.message_count > 0:  # most chats are entered when they are new
+            async with self._postgres.statement() as db:
+                open_runs = await RunRepository(db).open_of(chat_id)
+            told = await self._told(chat_id, top, open_runs)
+            messages, before = await self._chats.messages(chat_id, owner, limit=_PAGE)
+            async with self._postgres.statement() as db:
+                ended = await RunRepository(db).ended_badly(
+                    chat_id, list({message.run_id for message in messages})
+                )
         answered = {message.id for message in messages}
-        async with self._postgres.statement() as db:
-            ended = await RunRepository(db).ended_badly(
-                chat_id, list({message.run_id for message in messages})
-            )
         return {
             "type": "snapshot",
             "epoch": top.epoch,
@@ -65,6 +72,7 @@ class SnapshotService:
             "chat": {"chat_id": str(chat.id), "title": chat.title, "agent": chat.agent},
             "messages": [message_view(message).model_dump(mode="json") for message in messages],
             "has_more": before is not None,
+            "next": None if before is None else str(before),
             "ended": [
                 {"run_id": str(run_id), "status": status, "code": code}
                 for run_id, status, code in ended

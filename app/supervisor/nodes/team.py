@@ -24,7 +24,7 @@ async def team(state: TeamTask, runtime: Runtime[Context]) -> dict[str, Any]:
     began = context.clock.monotonic()
 
     def progress(text: str) -> None:
-        say(writer, "team_progress", team=name, text=text)
+        say(writer, "team_progress", team=name, task=state["task"], text=text)
 
     try:
         async with asyncio.timeout(context.team_seconds):
@@ -32,12 +32,13 @@ async def team(state: TeamTask, runtime: Runtime[Context]) -> dict[str, Any]:
     except Exception as error:  # becomes team_failed; never the run's end
         code = _code(error)
         log.warning("team_failed", team=name, code=code, exc_info=code == "internal")
-        say(writer, "team_failed", team=name, code=code)
+        say(writer, "team_failed", team=name, task=state["task"], code=code)
         return {"failed_teams": [Failure(team=name, code=code)]}
     say(
         writer,
         "team_completed",
         team=name,
+        task=state["task"],
         summary=result["summary"],
         seconds=round(context.clock.monotonic() - began, 3),
     )

@@ -1,0 +1,150 @@
+"""Serves one node until it is told to stop: listener, uvicorn, signals, drain."""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+
+import structlog
+import uvicorn
+
+from app.agents.types import Agent
+from app.gateway.transport import AbortableProtocol
+from app.kit.errors import AppError, Kind
+from app.main import create_app
+from app.services import Services, build
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+
+class PortTaken(AppError):
+    """The address to listen on cannot be had."""
+
+    code = "port_taken"
+    kind = Kind.CONFLICT
+
+
+async def serve_node(settings: Settings, *, agents: Sequence[Agent] = ()) -> None:
+    """Serve until a signal says to stop, with ``agents`` beside the built-in one."""
+    listener = _listen(settings)
+    with contextlib.closing(listener):
+        async with build(settings, agents=agents) as services:
+            gc.freeze()  # what is loaded by now stays: no collection has to look at it again
+            await _serve_until_stopped(settings, services, listener)
+
+
+async def _serve_until_stopped(
+    settings: Settings, services: Services, listener: socket.socket
+) -> None:
+    config = uvicorn.Config(
+        create_app(settings, contextlib.nullcontext(services)),
+        ws=AbortableProtocol,
+        # ours is what a client sees (4009), so the transport's is a little larger
+        ws_max_size=settings.protocol.frame_bytes + 65_536,
+        ws_per_message_deflate=False,
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=settings.server.trusted_proxies,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config)
+    stopper = _Stopper(settings, services, server)
+    host, port = listener.getsockname()[:2]
+    name = f"[{host}]" if ":" in host else host
+    async with asyncio.TaskGroup() as group:
+        stopper.listen(group)
+        group.create_task(_say_ready(server, f"http://{name}:{port}"))
+        await server.serve(sockets=[listener])
+        stopper.done()
+
+
+async def _say_ready(server: uvicorn.Server, url: str) -> None:
+    while not server.started:
+        if server.should_exit:
+            return
+        await asyncio.sleep(0.01)
+    sys.stdout.write(f"Colloquy is ready. Open {url}\n")
+    sys.stdout.flush()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: it would close every socket at once."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Stopper:
+    """Turns signals into an orderly end. SIGTERM: drain. SIGINT, a person at a terminal: now.
+    A second signal of either kind does not wait any longer.
+    """
+
+    def __init__(self, settings: Settings, services: Services, server: uvicorn.Server) -> None:
+        self._settings = settings
+        self._services = services
+        self._server = server
+        self._asked = asyncio.Event()
+        self._seconds = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def listen(self, group: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        drain = self._settings.runs.drain_seconds
+        loop.add_signal_handler(signal.SIGTERM, self._ask, drain)
+        loop.add_signal_handler(signal.SIGINT, self._ask, 0.0)
+        self._task = group.create_task(self._stop())
+
+    def done(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _ask(self, seconds: float) -> None:
+        if self._asked.is_set():
+            self._server.should_exit = True
+        self._seconds = seconds
+        self._asked.set()
+
+    async def _stop(self) -> None:
+        await self._asked.wait()
+        log.info("stopping", drain_seconds=self._seconds)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._services.gateway.drain(self._seconds))
+            group.create_task(self._services.worker.drain(self._seconds))
+        self._server.should_exit = True
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Bind the address.
+
+    Raises:
+        PortTaken: somebody else has it, or it is not this machine's.
+    """
+    host, port = settings.host, settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted sockets inherit it; Linux only
+        timeout = settings.connections.tcp_user_timeout_ms
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
+    try:
+        listener.bind((host, port))
+        listener.listen(2_048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(
+                f"Port {port} is in use. Choose another: colloquy serve --port {port + 1}"
+            ) from error
+        raise PortTaken(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
+    listener.setblocking(False)
+    return listener
