@@ -58,7 +58,6 @@ log = structlog.get_logger()
 
 _PLAN_SECONDS = 30
 _EXPIRE_SECONDS = 30
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +135,7 @@ class Services:
 
     def secure_cookies(self, request: Request) -> bool:
         """Whether cookies for this request need HTTPS."""
-        configured = self.settings.server.secure_cookies
-        if configured is not None:
-            return configured
-        return request.url.scheme == "https" or request.url.hostname not in _LOOPBACK
+        return self.identity.is_secure(request)
 
     def on_signal(self, data: bytes) -> None:
         """Take what another node says. Unknown kinds are from newer nodes."""
@@ -227,7 +223,7 @@ def _wire(
     tokens = Tokens(
         secret.get_secret_value().encode() if secret else keep_secret(settings.data_dir)
     )
-    identity = Identity(tokens)
+    identity = Identity(tokens, secure_cookies=settings.server.secure_cookies)
     tickets = TicketStore(redis)
     event_log = EventLog(redis, settings.events)
     publisher = EventPublisher(event_log=event_log, postgres=postgres)

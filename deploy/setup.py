@@ -4,8 +4,6 @@ Uses nothing but the standard library. Each step first looks whether it has been
 the very same inputs, and then does nothing: a second call takes some 50 ms.
 """
 
-# ruff: noqa: INP001  (a script, not a package)
-
 import argparse
 import hashlib
 import importlib.util

@@ -63,7 +63,7 @@ async def converse(page: Page, url: str) -> None:
     await page.get_by_role("textbox", name="Message").fill(QUESTION)
     await page.keyboard.press("Enter")
     await page.get_by_text("Sources").first.wait_for()
-    await page.get_by_role("button", name="Show progress").click()
+    await page.locator("button[aria-controls=steps]").click()
     await page.mouse.move(0, 0)
     await page.wait_for_timeout(400)  # until the rail has unfolded
 

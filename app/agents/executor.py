@@ -1,7 +1,9 @@
 """Runs any graph for one message and yields what it does, step by step."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, cast
+import contextlib
+import copy
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any, TypeGuard, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -11,11 +13,14 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langchain_core.runnables import RunnableConfig
+from langgraph.channels import LastValue
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 
 from app.agents.errors import NoAnswer
-from app.agents.saver import Savers
+from app.agents.saver import Savers, always
 from app.agents.types import Agent, Answer, Progress, Step, Task, Words
+from app.kit.plain import plain, storable
 
 # A guard against graphs that never end; LangGraph's own default is ten thousand.
 _RECURSION_LIMIT = 100
@@ -29,61 +34,86 @@ class Executor:
     def __init__(self, savers: Savers) -> None:
         self._savers = savers
 
-    async def stream(self, agent: Agent, task: Task) -> AsyncIterator[Step]:
+    async def stream(
+        self, agent: Agent, task: Task, *, may_write: Callable[[], bool] = always
+    ) -> AsyncGenerator[Step, None]:
         """Run ``agent`` on ``task`` and yield its steps; the answer is the last.
+
+        Whatever the graph says comes out as text and JSON that every store takes.
 
         The task's run id goes into the checkpoints' metadata. Called again with the same
         task after a crash, LangGraph takes that for the same run and continues after the
         last checkpoint; nodes that had not finished run again, from their first line.
 
-        The generator is the engine: a caller that pauses it stops the run.
+        The generator is the engine: a caller that pauses it stops the run, and one that
+        leaves early must close it. ``may_write`` is asked before each checkpoint.
 
         Raises:
             NoAnswer: the graph ended and left no answer.
+            StaleFence: ``may_write`` said no.
+            Unavailable: the checkpoints cannot be reached.
         """
-        graph, config = self._prepared(agent, task)
         message = HumanMessage(content=task.text, id=str(task.message_id))
         said: list[str] = []
         state: Mapping[str, Any] | None = None
-        async for part in graph.astream(
-            {"messages": [message]},
-            config,
-            context=agent.context(task) if agent.context else None,
-            stream_mode=["custom", "values"],
-            subgraphs=True,
-            version="v2",
-            durability="async",
-        ):
-            data = part["data"]
-            if part["type"] == "custom":
-                step = _custom(data)
-                if isinstance(step, Words):
-                    said.append(step.text)
-                yield step
-            elif part["type"] == "values" and not part["ns"]:
-                state = cast("Mapping[str, Any]", data)
-        if state is None:  # it had ended before the crash: nothing was left to do
-            state = (await graph.aget_state(config)).values
+        async with self._savers.buffered(may_write) as saver:
+            graph, config = _prepared(agent, task, saver)
+            parts = cast(
+                "AsyncGenerator[Any, None]",
+                graph.astream(
+                    {"messages": [message]},
+                    config,
+                    context=agent.context(task) if agent.context else None,
+                    stream_mode=["custom", "values"],
+                    subgraphs=True,
+                    version="v2",
+                    durability="async",
+                ),
+            )
+            async with contextlib.aclosing(parts):
+                async for part in parts:
+                    if part["type"] == "custom":
+                        step = _custom(part["data"])
+                        if isinstance(step, Words):
+                            said.append(step.text)
+                        yield step
+                    elif part["type"] == "values" and not part["ns"]:
+                        state = cast("Mapping[str, Any]", part["data"])
+            if state is None:  # it had ended before the crash: nothing was left to do
+                state = (await graph.aget_state(config)).values
         yield _answer(state or {}, "".join(said))
 
-    async def repair(self, agent: Agent, task: Task, *, partial: str) -> None:
+    async def repair(
+        self, agent: Agent, task: Task, *, partial: str, may_write: Callable[[], bool] = always
+    ) -> None:
         """Make a stopped run's thread fit for the next message.
 
-        A tool call without a result gets one that says it was cancelled, and the words the
-        person has seen become the assistant's message, so that the history the agent sees
-        is the one the person saw.
+        The question is there even if the run never came to keep it, a tool call without a
+        result gets one that says it was cancelled, and the words the person has seen become
+        the assistant's, so that the history the agent sees is the one the person saw.
+
+        Raises:
+            StaleFence: ``may_write`` said no.
+            Unavailable: the checkpoints cannot be reached.
         """
-        graph, config = self._prepared(agent, task)
+        graph, config = _prepared(agent, task, self._savers.saver(may_write))
+        if isinstance(graph.channels.get("messages"), LastValue | None):
+            return  # it keeps no history, or one that nothing can be added to
         state = await graph.aget_state(config)
         messages: Sequence[AnyMessage] = state.values.get("messages") or []
-        if not messages:
-            return
+        if not messages and agent.closing_node is None:
+            return  # LangGraph could not tell in whose name to begin
         fixes: list[BaseMessage] = [
             ToolMessage(content="cancelled", tool_call_id=call_id, status="error")
             for call_id in _unanswered(messages)
         ]
-        if partial and not isinstance(messages[-1], AIMessage):
-            fixes.append(AIMessage(content=partial))
+        place = _place_of(task, messages)
+        if place is None:
+            fixes.append(HumanMessage(content=task.text, id=str(task.message_id)))
+        since = [] if place is None else messages[place + 1 :]
+        kept = "".join(str(one.text) for one in since if isinstance(one, AIMessage))
+        if not kept.startswith(partial):
+            fixes.append(AIMessage(content=partial.removeprefix(kept)))
         if fixes or state.next:
             await graph.aupdate_state(config, {"messages": fixes}, as_node=agent.closing_node)
 
@@ -91,43 +121,67 @@ class Executor:
         """Keep only the newest checkpoint of the task's thread."""
         await self._savers.prune(task.thread_id)
 
-    def _prepared(
-        self, agent: Agent, task: Task
-    ) -> tuple[Pregel[Any, Any, Any, Any], RunnableConfig]:
-        graph = agent.graph.copy(update={"checkpointer": self._savers.saver()})
-        # No secrets here: scalars are stored in clear beside the checkpoints.
-        config: RunnableConfig = {
-            "configurable": {"thread_id": str(task.thread_id)},
-            "metadata": {"run_id": str(task.run_id)},
-            "recursion_limit": _RECURSION_LIMIT,
-        }
-        return graph, config
+
+def _prepared(
+    agent: Agent, task: Task, saver: BaseCheckpointSaver[str]
+) -> tuple[Pregel[Any, Any, Any, Any], RunnableConfig]:
+    # Not graph.copy: it forgets which of the state's types checkpoints may bring back.
+    graph = copy.copy(agent.graph)
+    graph.checkpointer = saver
+    # No secrets here: scalars are stored in clear beside the checkpoints.
+    config: RunnableConfig = {
+        "configurable": {"thread_id": str(task.thread_id)},
+        "metadata": {"run_id": str(task.run_id)},
+        "recursion_limit": _RECURSION_LIMIT,
+    }
+    return graph, config
 
 
 def _custom(data: Any) -> Step:
     """Read what a graph wrote to its stream; unnamed things get a name."""
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-        return Progress("custom", {"name": "data", "payload": data})
+        return Progress("custom", {"name": "data", "payload": plain(data)})
     payload = data.get("payload")
     if data["name"] == WORDS and isinstance(payload, dict):
-        return Words(str(payload.get("text", "")))
-    return Progress(data["name"], payload if isinstance(payload, dict) else {"value": payload})
+        return Words(storable(str(payload.get("text", ""))))
+    payload = plain(payload)
+    return Progress(
+        storable(data["name"]), payload if isinstance(payload, dict) else {"value": payload}
+    )
 
 
 def _answer(state: Mapping[str, Any], said: str) -> Answer:
     """Find the answer: the state's ``answer``, else the last message, else what was streamed."""
     answer = state.get("answer")
-    if isinstance(answer, dict) and isinstance(answer.get("text"), str):
-        return Answer(answer["text"], answer.get("citations") or [], answer.get("usage") or {})
+    if isinstance(answer, dict) and isinstance(answer.get("text"), str) and answer["text"].strip():
+        citations = [one for one in answer.get("citations") or [] if _is_citation(one)]
+        return Answer(storable(answer["text"]), plain(citations), _counts(answer.get("usage")))
     messages = state.get("messages") or []
-    if messages and isinstance(messages[-1], AIMessage):
+    if messages and isinstance(messages[-1], AIMessage) and str(messages[-1].text).strip():
         last = messages[-1]
-        usage = cast("dict[str, Any]", last.usage_metadata or {})
-        counts = {name: count for name, count in usage.items() if isinstance(count, int)}
-        return Answer(str(last.text), [], counts)
-    if said:
+        return Answer(storable(str(last.text)), [], _counts(last.usage_metadata))
+    if said.strip():
         return Answer(said, [], {})
     raise NoAnswer("The agent ended without an answer.")
+
+
+def _counts(usage: Any) -> dict[str, int]:
+    given = usage if isinstance(usage, dict) else {}
+    return {str(name): count for name, count in given.items() if type(count) is int}
+
+
+def _is_citation(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a graph's own citation has the shape that clients know."""
+    if not isinstance(value, dict) or not isinstance(value.get("n"), int):
+        return False
+    texts = all(isinstance(value.get(field), str) for field in ("title", "source", "quote"))
+    return texts and isinstance(value.get("url", ...), str | None)
+
+
+def _place_of(task: Task, messages: Sequence[AnyMessage]) -> int | None:
+    """Return where the task's question stands in the history, if it is there."""
+    wanted = str(task.message_id)
+    return next((place for place, one in enumerate(messages) if one.id == wanted), None)
 
 
 def _unanswered(messages: Sequence[AnyMessage]) -> list[str]:

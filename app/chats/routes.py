@@ -53,7 +53,7 @@ ENDPOINTS = [
         get_chat,
         "A chat of the caller's.",
         answer=ChatView,
-        errors=(404,),
+        errors=(401, 404, 503),
     ),
     Endpoint(
         "GET",
@@ -62,6 +62,6 @@ ENDPOINTS = [
         "A page of a chat's messages, oldest first, the newest page first.",
         answer=MessagesView,
         query={"before": {"type": "string"}, **_LIMIT},
-        errors=(404, 422),
+        errors=(401, 404, 422, 503),
     ),
 ]

@@ -8,19 +8,20 @@ ends are compared now and then, because a lost *last* event leaves no gap to not
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from app.connections.connection import Connection
+from app.connections.feed import Feed
 from app.events.follower import Follower
 from app.events.log import EventLog, LogSlice, Publication
 from app.kit.errors import AppError
 from app.kit.ids import ChatId, SessionId
-from app.protocol.close import NO_CONTINUITY, Close, ConnectionEnded
-from app.protocol.codec import decode, encode, numbered
+from app.protocol.close import NO_CONTINUITY, ConnectionEnded
+from app.protocol.codec import encode, numbered
 from app.protocol.frames import Position
-from app.protocol.replay import Entry, Gap, Reason, Top, judge, merge
+from app.protocol.replay import Entry, Gap, Reason, Rewound, Top, judge, merge
 from app.settings import EventSettings
 
 log = structlog.get_logger()
@@ -29,22 +30,6 @@ _ACTIVE_SECONDS = 60  # a chat that had an event this lately is watched closely
 _LINGER_SECONDS = 5  # an abandoned chat is followed a little longer: tabs reload
 _TOPS_AT_ONCE = 500
 _REREADS = 3
-
-
-@dataclass(slots=True, eq=False)
-class Feed:
-    """One chat as this node sees it."""
-
-    chat_id: ChatId
-    epoch: str = ""
-    offset: int = 0  # of the last event given to the members
-    last: bytes = b""  # that event
-    members: set[Connection] = field(default_factory=set)
-    joining: dict[Connection, list[tuple[str, Entry]]] = field(default_factory=dict)
-    parked: dict[int, bytes] = field(default_factory=dict)  # events beyond a gap
-    heard_at: float = 0.0
-    checked_at: float = 0.0
-    empty_since: float = 0.0
 
 
 @dataclass(slots=True)
@@ -59,6 +44,19 @@ class Entrance:
     @property
     def top(self) -> Top:
         return self.slice.top
+
+    @property
+    def base(self) -> int:
+        """The offset of the last event it will have before anything is replayed."""
+        if self.after is None or self.reason is not None:
+            return self.top.offset
+        return self.after.offset
+
+    @property
+    def base_key(self) -> str | None:
+        if self.after is None or self.reason is not None:
+            return self.top.key
+        return self.after.key
 
 
 class Hub:
@@ -78,7 +76,6 @@ class Hub:
         self._monotonic = monotonic
         self._feeds: dict[ChatId, Feed] = {}
         self._sessions: dict[SessionId, set[Connection]] = {}
-        self._suspect: set[ChatId] = set()
         self._wake = asyncio.Event()
         self.count = 0
 
@@ -98,7 +95,8 @@ class Hub:
         chat_id = connection.chat_id
         feed = self._feeds.get(chat_id)
         if feed is None:
-            feed = self._feeds[chat_id] = Feed(chat_id, checked_at=self._monotonic())
+            feed = Feed(chat_id, settings=self._settings, now=self._monotonic())
+            self._feeds[chat_id] = feed
         feed.members.discard(connection)  # a late hello begins anew
         feed.joining[connection] = []
         await self._follower.follow(chat_id)
@@ -106,7 +104,8 @@ class Hub:
         slice_ = await self._log.read(
             chat_id,
             first=max(after.offset, 1) if after else 0,
-            limit=limits.replay_events + 2 if after else 0,
+            limit=limits.replay_events + 1 if after else 0,
+            max_bytes=limits.replay_bytes,
         )
         reason = judge(
             after,
@@ -129,40 +128,49 @@ class Hub:
         """
         connection = entrance.connection
         feed = self._feeds[connection.chat_id]
-        top = entrance.top
-        resumed = entrance.after if entrance.reason is None else None
-        base = top.offset if resumed is None else resumed.offset
-        stored: list[Entry] = [] if resumed is None else entrance.slice.entries
-        missed = await self._complete(feed, connection, top, stored, base)
+        missed = await self._complete(feed, entrance)
         # Nothing is awaited from here on: no event can come between.
+        reached = Top(entrance.top.epoch, entrance.base, entrance.base_key)
+        if missed:
+            reached = Top(reached.epoch, missed[-1].offset, missed[-1].key)
+        connection.offset = reached.offset
         replayed = [numbered(entry.payload, entry.offset, replayed=True) for entry in missed]
-        connection.offset = missed[-1].offset if missed else base
-        live = encode({"type": "live", "offset": connection.offset})
+        live = encode({"type": "live", "offset": reached.offset})
         connection.offer_backlog([*preface(len(missed)), *replayed, live])
-        if not feed.members:
-            feed.epoch, feed.offset = top.epoch, connection.offset
-            feed.last = missed[-1].payload if missed else b""
-            feed.parked.clear()
-        del feed.joining[connection]
-        feed.members.add(connection)
+        feed.add(connection, reached)
         feed.heard_at = self._monotonic()
 
-    async def _complete(
-        self, feed: Feed, connection: Connection, top: Top, stored: list[Entry], base: int
-    ) -> list[Entry]:
+    async def _complete(self, feed: Feed, entrance: Entrance) -> list[Entry]:
+        """Return what the connection misses, up to this instant."""
+        connection, top, base = entrance.connection, entrance.top, entrance.base
+        stored = entrance.slice.entries if entrance.reason is None else []
         for _ in range(_REREADS):
+            if connection.ended is not None:
+                raise ConnectionEnded(connection.ended)
             arrived = feed.joining[connection]
             if any(epoch != top.epoch for epoch, _ in arrived):
                 break
+            if feed.members and feed.epoch != top.epoch:
+                self._doubt(feed)  # one of the two numberings is gone; a look will tell which
+                break
             try:
-                return merge(stored, [entry for _, entry in arrived], after=base)
+                missed = merge(
+                    stored, [entry for _, entry in arrived], after=base, key=entrance.base_key
+                )
+                reached = missed[-1].offset if missed else base
+                if feed.members and reached < feed.offset:
+                    raise Gap(reached, feed.offset + 1)
+            except Rewound:
+                break
             except Gap:  # a publication was lost on its way: the log has it
                 again = await self._log.read(
-                    feed.chat_id, first=base + 1, limit=self._settings.replay_events
+                    feed.chat_id, first=max(base, 1), limit=self._settings.replay_events
                 )
-                if again.top.epoch != top.epoch:
+                if again.top.epoch != top.epoch or not again.holds(base, entrance.base_key):
                     break
                 stored = again.entries
+            else:
+                return missed
         raise ConnectionEnded(NO_CONTINUITY)
 
     def leave(self, connection: Connection) -> None:
@@ -178,7 +186,7 @@ class Hub:
         if feed is not None:
             feed.members.discard(connection)
             feed.joining.pop(connection, None)
-            if not feed.members and not feed.joining:
+            if feed.is_abandoned:
                 feed.empty_since = self._monotonic()
 
     def of_session(self, session_id: SessionId) -> set[Connection]:
@@ -196,58 +204,20 @@ class Hub:
     def deliver(self, chat_id: ChatId, publication: Publication) -> None:
         """Give an append to everyone who follows the chat. Never waits."""
         feed = self._feeds.get(chat_id)
-        if feed is None:
-            return
-        for connection, arrived in feed.joining.items():
-            arrived += [
-                (publication.epoch, Entry(offset, "", payload))
-                for offset, payload in enumerate(publication.payloads, publication.first_offset)
-            ]
-            if len(arrived) > self._settings.replay_events:
-                connection.end(NO_CONTINUITY)
-        if not feed.members:
-            return
-        feed.heard_at = self._monotonic()
-        if publication.epoch != feed.epoch:
-            self._end_all(feed, NO_CONTINUITY)
-            return
-        self._take(feed, enumerate(publication.payloads, publication.first_offset))
-        if feed.parked:
-            if len(feed.parked) > self._settings.park_events:
-                self._end_all(feed, NO_CONTINUITY)
-            else:
-                self._suspect.add(chat_id)
+        if feed is not None:
+            feed.deliver(publication, self._monotonic())
+            if feed.must_be_checked:
                 self._wake.set()
 
     def resubscribed(self, chat_id: ChatId) -> None:
-        self._suspect.add(chat_id)
+        """Hold back what comes until it is known what was missed meanwhile."""
+        feed = self._feeds.get(chat_id)
+        if feed is not None:
+            self._doubt(feed)
+
+    def _doubt(self, feed: Feed) -> None:
+        feed.doubts += 1
         self._wake.set()
-
-    def _take(self, feed: Feed, events: Iterable[tuple[int, bytes]]) -> None:
-        for offset, payload in events:
-            if offset == feed.offset + 1:
-                self._send(feed, offset, payload)
-            elif offset > feed.offset:
-                feed.parked[offset] = payload
-        while feed.parked and (payload := feed.parked.pop(feed.offset + 1, b"")):
-            self._send(feed, feed.offset + 1, payload)
-
-    def _send(self, feed: Feed, offset: int, payload: bytes) -> None:
-        frame = numbered(payload, offset)
-        feed.offset, feed.last = offset, payload
-        for connection in feed.members:
-            if connection.offset == offset - 1:
-                connection.offset = offset
-                connection.offer(frame)
-            elif connection.offset < offset:
-                connection.end(NO_CONTINUITY)
-
-    def _end_all(self, feed: Feed, close: Close) -> None:
-        for connection in (*feed.members, *feed.joining):
-            connection.end(close)
-        feed.members.clear()
-        feed.parked.clear()
-        feed.empty_since = self._monotonic()
 
     # Upkeep
 
@@ -261,9 +231,8 @@ class Hub:
                 pass
             self._wake.clear()
             try:
-                await self._check_suspects()
-                await self._tick()
-                await self._let_go()
+                await self._compare()
+                self._let_go()
             except AppError as error:
                 log.warning("hub_check_failed", code=error.code)
                 await asyncio.sleep(1)
@@ -271,57 +240,55 @@ class Hub:
                 log.exception("hub_crashed")
                 await asyncio.sleep(1)
 
-    async def _tick(self) -> None:
+    async def _compare(self) -> None:
+        """Compare the ends of logs with what was sent; where they differ, read."""
         now = self._monotonic()
         due = [feed for feed in self._feeds.values() if feed.members and self._is_due(feed, now)]
         for start in range(0, len(due), _TOPS_AT_ONCE):
             some = due[start : start + _TOPS_AT_ONCE]
+            doubts = [feed.doubts for feed in some]
             tops = await self._log.tops([feed.chat_id for feed in some])
-            for feed, top in zip(some, tops, strict=True):
+            for feed, top, asked in zip(some, tops, doubts, strict=True):
+                if top == feed.top and not feed.parked:
+                    feed.reassure(asked)
+                elif feed.members:
+                    await self._check(feed)
                 feed.checked_at = now
-                if top is None or top.epoch != feed.epoch or top.offset != feed.offset:
-                    self._suspect.add(feed.chat_id)
-        if due:
-            await self._check_suspects()
+                if feed.must_be_checked:
+                    self._wake.set()
 
     def _is_due(self, feed: Feed, now: float) -> bool:
         active = now - feed.heard_at < _ACTIVE_SECONDS
         every = self._settings.tick_active_seconds if active else self._settings.tick_idle_seconds
-        return now - feed.checked_at >= every
-
-    async def _check_suspects(self) -> None:
-        while self._suspect:
-            chat_id = self._suspect.pop()
-            feed = self._feeds.get(chat_id)
-            if feed is None or not feed.members:
-                continue
-            try:
-                await self._check(feed)
-            except AppError:
-                self._suspect.add(chat_id)
-                raise
+        return feed.must_be_checked or now - feed.checked_at >= every
 
     async def _check(self, feed: Feed) -> None:
-        """Read what follows the feed's last event, and that event itself."""
-        position, last = feed.offset, feed.last
-        slice_ = await self._log.read(
-            feed.chat_id, first=max(position, 1), limit=self._settings.replay_events
-        )
-        own = next((entry for entry in slice_.entries if entry.offset == position), None)
-        rewound = own is not None and last != b"" and own.key != decode(last)["key"]
-        if slice_.top.epoch != feed.epoch or slice_.top.offset < position or rewound:
-            self._end_all(feed, NO_CONTINUITY)
+        """Read the feed's last event again and what follows it."""
+        held, beyond, doubts = feed.top, max(feed.parked, default=0), feed.doubts
+        limit = self._settings.replay_events
+        slice_ = await self._log.read(feed.chat_id, first=max(held.offset, 1), limit=limit)
+        top = slice_.top
+        if feed.epoch != held.epoch:
+            return  # begun anew meanwhile, with a proof of its own
+        if (
+            top.epoch != feed.epoch
+            or top.offset < max(held.offset, beyond)
+            or not slice_.holds(held.offset, held.key)
+        ):
+            feed.end_members(self._monotonic())
             return
-        self._take(feed, ((entry.offset, entry.payload) for entry in slice_.entries))
-        if feed.offset < slice_.top.offset and len(slice_.entries) < self._settings.replay_events:
-            self._end_all(feed, NO_CONTINUITY)  # trimmed before we came
-        elif feed.offset < slice_.top.offset:
-            self._suspect.add(feed.chat_id)
+        feed.reassure(doubts)
+        feed.take((entry.offset, entry.payload) for entry in slice_.entries)
+        if feed.offset < top.offset:
+            if len(slice_.entries) < limit:
+                feed.end_members(self._monotonic())  # trimmed before we came
+            else:
+                feed.doubts += 1  # there is more: read on
 
-    async def _let_go(self) -> None:
+    def _let_go(self) -> None:
         now = self._monotonic()
         for feed in list(self._feeds.values()):
-            if feed.members or feed.joining or now - feed.empty_since < _LINGER_SECONDS:
+            if not feed.is_abandoned or now - feed.empty_since < _LINGER_SECONDS:
                 continue
             del self._feeds[feed.chat_id]
-            await self._follower.unfollow(feed.chat_id)
+            self._follower.unfollow(feed.chat_id)

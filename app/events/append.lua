@@ -66,7 +66,7 @@ end
 if top then
   redis.call('HSET', KEYS[1], 'offset', offset, 'top', top, 'sent', sent)
   redis.call('EXPIRE', KEYS[2], ARGV[4])
-  redis.call('EXPIRE', KEYS[1], ARGV[4] * 2)
   redis.call('PUBLISH', KEYS[3], table.concat(lines, '\n'))
 end
+redis.call('EXPIRE', KEYS[1], ARGV[4] * 2)
 return {'ok', epoch, first, offset - first + 1}

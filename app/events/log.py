@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from app.events.errors import StaleFence
 from app.kit.ids import ChatId
-from app.protocol.replay import Entry, Top
+from app.protocol.replay import Entry, Top, key_at
 from app.settings import EventSettings
 from app.storage.redis import redis_errors
 
@@ -52,8 +52,14 @@ class Publication(NamedTuple):
 
 
 class LogSlice(NamedTuple):
+    """Where a log ends, and its events from one offset on."""
+
     top: Top
     entries: list[Entry]
+
+    def holds(self, offset: int, key: str | None) -> bool:
+        """Whether the event at ``offset``, the first that was asked for, is the one of ``key``."""
+        return offset == 0 or key == key_at(offset, self.top, self.entries)
 
 
 def channel(chat_id: ChatId) -> bytes:
@@ -123,11 +129,14 @@ class EventLog:
             case _:
                 raise RuntimeError("append.lua gave an answer that log.py does not know")
 
-    async def read(self, chat_id: ChatId, *, first: int = 0, limit: int = 0) -> LogSlice:
+    async def read(
+        self, chat_id: ChatId, *, first: int = 0, limit: int = 0, max_bytes: int = 0
+    ) -> LogSlice:
         """Return where the log ends, and up to ``limit`` events from offset ``first`` on.
 
-        A chat without a log gets its epoch now, so that the first event to come already
-        belongs to a numbering its followers know. One round trip.
+        With ``max_bytes``, the event that passes it is the last one; the one at ``first``
+        does not count. A chat without a log gets its epoch now, so that the first event to
+        come already belongs to a numbering its followers know. One round trip.
 
         Raises:
             Unavailable: Redis does not answer.
@@ -136,7 +145,13 @@ class EventLog:
         with redis_errors():
             epoch, offset, key, entries = await self._read(
                 keys=[meta, stream],
-                args=[_new_epoch(), self._settings.log_seconds, first if limit else 0, limit],
+                args=[
+                    _new_epoch(),
+                    self._settings.log_seconds,
+                    first if limit else 0,
+                    limit,
+                    max_bytes,
+                ],
             )
         return LogSlice(
             Top(epoch.decode(), offset, key.decode() or None),

@@ -6,7 +6,6 @@ order (``append.lua``), so whoever finds older ones missing sends them first, an
 repeats what a crash left behind. Sending one twice is harmless.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -64,6 +63,9 @@ class EventPublisher:
         self.sent: WriteBehind[tuple[ChatId, int]] = WriteBehind(
             "outbox", self._delete, seconds=0.5
         )
+        # Chats whose durable events this node could not append. Nothing else of theirs may
+        # overtake them: a newer fence in the log would have older ones dropped.
+        self._behind: set[ChatId] = set()
 
     async def store(
         self,
@@ -102,6 +104,8 @@ class EventPublisher:
             StaleFence: the run belongs to somebody else by now.
             Unavailable: a store does not answer; durable events will be relayed.
         """
+        if chat_id in self._behind:
+            await self._catch_up(chat_id, 0, before=_first_seq(events))
         try:
             appended = await self._log.append(chat_id, events, fence=fence)
         except OutboxGap as gap:
@@ -123,6 +127,7 @@ class EventPublisher:
         except StaleFence:
             raise
         except AppError as error:
+            self._behind.add(durable.chat_id)
             log.warning("event_left_to_relay", chat_id=str(durable.chat_id), code=error.code)
             return None
 
@@ -130,7 +135,7 @@ class EventPublisher:
         """Send what has waited in the outbox too long; return how many chats had some."""
         async with self._postgres.statement() as db:
             rows = await db.execute(_LEFT_BEHIND, {"age": _RELAY_AGE_SECONDS, "most": _BATCH})
-            chats = [ChatId(row.chat_id) for row in rows]
+            chats = {ChatId(row.chat_id) for row in rows} | self._behind
         for chat_id in chats:
             await self._catch_up(chat_id, 0)
         return len(chats)
@@ -140,17 +145,16 @@ class EventPublisher:
             async with self._postgres.statement() as db:
                 rows = (await db.execute(_AFTER, {"chat_id": chat_id, "sent": sent})).all()
             rows = [row for row in rows if before is None or row.seq < before]
-            if not rows:
-                return
             for row in rows:
                 outgoing = Outgoing(row.payload, decode(row.payload)["key"], row.seq)
                 with contextlib.suppress(StaleFence):  # overtaken: the log counts it as sent
                     await self._log.append(chat_id, [outgoing], fence=row.fence, force=True)
                 sent = row.seq
-            self.sent.add((chat_id, sent))
+            if rows:
+                self.sent.add((chat_id, sent))
             if len(rows) < _BATCH:
+                self._behind.discard(chat_id)
                 return
-            await asyncio.sleep(0)
 
     async def _delete(self, done: Sequence[tuple[ChatId, int]]) -> None:
         highest: dict[ChatId, int] = {}

@@ -1,6 +1,7 @@
 """What each frame does."""
 
 import asyncio
+import unicodedata
 from collections import deque
 from collections.abc import Callable
 from typing import Any, assert_never
@@ -63,6 +64,7 @@ class Dispatch:
         Raises:
             AppError: it is refused; the connection lives on.
         """
+        self._malformed = 0
         match frame:
             case Query():
                 self._check_text(frame)
@@ -90,13 +92,14 @@ class Dispatch:
             wait = self._settings.window_seconds - (now - self._recent[0])
             raise RateLimited("Too many frames.", retry_after_ms=int(wait * 1000) + 1)
         self._recent.append(now)
+        self._limited = 0
 
     @property
     def has_work(self) -> bool:
         return bool(self._commands)
 
     def refused(self, error: AppError) -> Close | None:
-        """Count a refusal; return a close if the client does nothing else."""
+        """Count a refusal; return a close if the client does nothing else, time and again."""
         if error.code in {"malformed_frame", "unknown_type"}:
             self._malformed += 1
             if self._malformed >= self._settings.malformed_frames:
@@ -127,7 +130,8 @@ class Dispatch:
     def _check_text(self, frame: Query) -> None:
         if len(frame.query) > self._settings.text_chars:
             raise TextTooLong(f"A message has at most {self._settings.text_chars} characters.")
-        if not frame.query.strip():
+        # blanks, controls, and what takes no place: zero-width characters, byte order marks
+        if all(unicodedata.category(char)[0] in "ZC" for char in frame.query):
             raise BlankText("The message is blank.")
 
     async def _do(self, frame: Query | Cancel) -> None:

@@ -9,15 +9,16 @@ import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from app.chats.errors import ChatNotFound
 from app.connections.connection import Connection
 from app.connections.hub import Entrance, Hub
 from app.gateway.dispatch import Dispatch
 from app.gateway.errors import error_reply
 from app.gateway.handshake import Handshake, origin_allowed, read_text
-from app.gateway.transport import EXTENSION
+from app.gateway.transport import abort, set_limits
 from app.gateway.watch import SessionWatch, supersede
 from app.kit.clock import Clock, wire_time
-from app.kit.errors import AppError
+from app.kit.errors import AppError, Unavailable
 from app.kit.ids import NodeId, short
 from app.liveness.store import LivenessStore
 from app.observability.metrics import (
@@ -29,6 +30,7 @@ from app.observability.metrics import (
 )
 from app.protocol.close import (
     INTERNAL,
+    SESSION_NOT_FOUND,
     STORAGE_UNAVAILABLE,
     SUPERSEDED,
     TOO_MANY_CONNECTIONS,
@@ -75,25 +77,48 @@ class Gateway:
         self._settings = settings
         self._clock = clock
         self._node = node
-        self.draining = False
+        self._shaking = 0  # sockets that are accepted and not yet known
+        self._goodbye: Close | None = None  # while draining
+
+    @property
+    def draining(self) -> bool:
+        return self._goodbye is not None
 
     async def connect(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
         if not origin_allowed(socket, self._settings.server.origins):
             await _refuse(socket, 403, "forbidden", "This page may not connect here.")
             return
-        if self.draining or self._hub.count >= self._settings.connections.per_node:
+        limits = self._settings.connections
+        if self.draining or self._hub.count + self._shaking >= limits.per_node:
             await _refuse(socket, 503, "unavailable", "This node takes no new connections.")
             return
+        set_limits(
+            socket.scope,
+            goodbye_seconds=limits.close_seconds,
+            unacknowledged_ms=limits.tcp_user_timeout_ms,
+        )
         offered = socket.scope.get("subprotocols") or []
-        await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+        # A browser ends a handshake that selects nothing of what it offered, and would not
+        # see that its version is the trouble.
+        spoken = PROTOCOL if PROTOCOL in offered else next(iter(offered), None)
+        self._shaking += 1
         try:
+            await socket.accept(subprotocol=spoken)
             session, hello = await self._handshake.shake(socket, socket.path_params["session_id"])
         except ConnectionEnded as ended:
             await self._close(socket, ended.close)
             return
         except WebSocketDisconnect:
             return
+        except OSError:  # left before it was accepted
+            return
+        except Exception:
+            log.exception("handshake_crashed")
+            await self._close(socket, INTERNAL)
+            return
+        finally:
+            self._shaking -= 1
         structlog.contextvars.bind_contextvars(session=short(session.session_id))
         await self._serve(socket, session, hello)
 
@@ -104,20 +129,23 @@ class Gateway:
             settings=self._settings.connections,
             monotonic=self._clock.monotonic,
         )
-        if len(self._hub.of_session(session.session_id)) >= self._settings.connections.per_session:
-            await self._close(socket, TOO_MANY_CONNECTIONS)
+        siblings = self._hub.of_session(session.session_id)
+        full = len(siblings) >= self._settings.connections.per_session
+        if (refusal := self._goodbye or (TOO_MANY_CONNECTIONS if full else None)) is not None:
+            await self._close(socket, refusal)
             return
         self._hub.admit(connection)
         self._watch.add(session)
         CONNECTIONS.set(self._hub.count)
         since = self._clock.monotonic()
         close: Close | None = None
+        left: int | None = None  # the code a client left with
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write(socket, connection))
                 await self._converse(socket, connection, session, hello, group)
-        except* WebSocketDisconnect as left:
-            close = Close(_first(left, WebSocketDisconnect).code)
+        except* WebSocketDisconnect as gone:
+            left = _first(gone, WebSocketDisconnect).code
         except* ConnectionEnded as ended:
             close = _first(ended, ConnectionEnded).close
         except* Exception:
@@ -129,10 +157,12 @@ class Gateway:
         if close is not None:
             self._watch.remember(session.session_id, connection.tab, close)
             await self._close(socket, close)
+        else:
+            CONNECTIONS_CLOSED.labels("client").inc()
         log.info(
             "connection_ended",
             connection_id=connection.id,
-            code=close.code if close else None,
+            code=close.code if close else left,
             seconds=round(self._clock.monotonic() - since, 1),
             bytes_out=connection.sent_bytes,
         )
@@ -163,8 +193,10 @@ class Gateway:
         await self._enter(connection, session, hello)
         working = False
         while True:
-            text = first or await read_text(socket, protocol.frame_bytes)
-            first = None
+            if first is not None:
+                text, first = first, None
+            else:
+                text = await read_text(socket, protocol.frame_bytes)
             try:
                 dispatch.check_rate()
                 frame = decode_frame(text, max_depth=protocol.frame_depth)
@@ -225,8 +257,10 @@ class Gateway:
                     connection, session, entrance, snapshot, replay
                 ),
             )
-        except AppError as error:
+        except Unavailable as error:
             raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
+        except ChatNotFound:  # deleted, or claimed by another meanwhile
+            raise ConnectionEnded(SESSION_NOT_FOUND) from None
         with contextlib.suppress(AppError):
             await self._liveness.beat({session.session_id: [(connection.id, connection.tab)]})
 
@@ -282,29 +316,31 @@ class Gateway:
             raise ConnectionEnded(TOO_SLOW) from None
 
     async def _close(self, socket: WebSocket, close: Close) -> None:
-        """Close politely for a moment, then cut: the client may not be reading at all."""
+        """Close politely, or cut if not even that can be sent: nobody reads. What comes after
+        the close frame, or never does, is the transport's.
+        """
         CONNECTIONS_CLOSED.labels(str(close.code)).inc()
         if socket.application_state != WebSocketState.CONNECTED or (
             socket.client_state == WebSocketState.DISCONNECTED
         ):
             return
-        seconds = self._settings.connections.close_seconds
-        with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
-            async with asyncio.timeout(seconds):
+        try:
+            async with asyncio.timeout(self._settings.connections.close_seconds):
                 await socket.close(*close)
-        if close == TOO_SLOW:
-            await asyncio.sleep(seconds)
-            socket.scope["extensions"][EXTENSION]()
+        except TimeoutError:
+            abort(socket.scope)
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            log.debug("close_not_sent", code=close.code, cause=type(error).__name__)
 
     async def drain(self, seconds: float) -> None:
         """Send every client elsewhere, in waves over ``seconds``."""
-        self.draining = True
+        self._goodbye = draining(int(seconds * 1000))
         connections = list(self._hub)
         wave = max(1, len(connections) // 20)
         pause = seconds / 20 if len(connections) > wave else 0
         for start in range(0, len(connections), wave):
             for connection in connections[start : start + wave]:
-                connection.finish(draining(int(seconds * 1000)))
+                connection.finish(self._goodbye)
             await asyncio.sleep(pause)
 
 

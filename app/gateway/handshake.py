@@ -1,12 +1,12 @@
 """From an upgrade request to a connection that may speak: who, which session, from where."""
 
 import asyncio
-from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.auth.errors import Unauthenticated
 from app.auth.identity import Identity
+from app.auth.origins import may_act
 from app.auth.tickets import TicketStore
 from app.auth.types import Caller
 from app.kit.errors import AppError
@@ -35,10 +35,7 @@ def origin_allowed(socket: WebSocket, origins: list[str]) -> bool:
     Browsers always say their origin; other clients need not.
     """
     origin = socket.headers.get("origin")
-    if origin is None or origin in origins:
-        return True
-    parts = urlsplit(origin)
-    return parts.scheme in {"http", "https"} and parts.netloc == socket.headers.get("host")
+    return origin is None or may_act(origin, socket.headers.get("host"), origins)
 
 
 class Handshake:

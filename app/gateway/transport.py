@@ -1,23 +1,115 @@
-"""uvicorn's WebSocket protocol, with a way to cut a connection that does not read.
+"""uvicorn's WebSocket protocol, made to let go of clients that do not read.
 
-uvicorn's keepalive closes the transport politely, which waits for the client to read what
-is queued: one that never reads is never dropped. ``abort`` does not wait.
+uvicorn closes a transport politely, which waits until the client has read what is queued:
+one that never reads keeps its socket and its memory for ever. Here every goodbye has an
+end. And a frame that is too large is answered with our own code, which clients know.
 """
 
+import contextlib
+import socket
 from typing import Any
 
+from starlette.types import Scope
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
+from websockets.server import ServerProtocol
 
-EXTENSION = "colloquy.abort"
+from app.protocol.close import FRAME_TOO_LARGE
+
+_EXTENSION = "colloquy.transport"
+_DISCARD_SECONDS = 1.0  # for the rest of a frame that nobody will read
+
+
+class _Messages(ServerProtocol):
+    def fail(self, code: CloseCode | int, reason: str = "") -> None:
+        if code == CloseCode.MESSAGE_TOO_BIG:
+            code, reason = FRAME_TOO_LARGE
+        super().fail(code, reason)
 
 
 class AbortableProtocol(WebSocketsSansIOProtocol):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn = _Messages(
+            extensions=self.conn.available_extensions,
+            max_size=self.config.ws_max_size,
+            logger=self.logger,
+        )
+        self._deaf = False
+
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         scope = getattr(self, "scope", None)  # not there when the handshake was refused
         if scope is not None:  # the application's task has not begun yet
-            scope["extensions"][EXTENSION] = self.transport.abort
+            scope["extensions"][_EXTENSION] = self
+
+    def data_received(self, data: bytes) -> None:
+        if not self._deaf:
+            super().data_received(data)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.close" and self.close_timer is not None:
+            self._abort_after(self.close_timeout)
+
+    def handle_close(self, event: Any) -> None:
+        super().handle_close(event)
+        self._abort_unless_sent()
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.transport.abort()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._abort_unless_sent()
+
+    def handle_parser_exception(self) -> None:
+        # Closed at once, with the rest of the frame unread, the kernel would reset the
+        # connection, and the client would lose the very frame that tells it why.
+        close = self.conn.close_sent
+        code, reason = (close.code, close.reason) if close is not None else (1006, "")
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = self._deaf = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self._abort_after(_DISCARD_SECONDS)
+
+    def _abort_unless_sent(self) -> None:
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._abort_after(self.close_timeout)
+
+    def _abort_after(self, seconds: float) -> None:
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(seconds, self.transport.abort)
+
+
+def set_limits(scope: Scope, *, goodbye_seconds: float, unacknowledged_ms: int) -> None:
+    """Bound how long a connection may linger. Does nothing on other servers than ours.
+
+    Args:
+        scope: the connection's.
+        goodbye_seconds: how long the client may take to answer a close, and to read what
+            was sent before it.
+        unacknowledged_ms: how long sent bytes may stay unacknowledged before the kernel
+            gives up (tcp(7), TCP_USER_TIMEOUT; Linux only). 0: the kernel's own idea.
+    """
+    protocol: AbortableProtocol | None = scope["extensions"].get(_EXTENSION)
+    if protocol is None:
+        return
+    protocol.close_timeout = goodbye_seconds
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        with contextlib.suppress(OSError):  # not TCP
+            wire: socket.socket = protocol.transport.get_extra_info("socket")
+            wire.setsockopt(socket.IPPROTO_TCP, option, unacknowledged_ms)
+
+
+def abort(scope: Scope) -> None:
+    """Cut a connection off, whatever is unsent. Does nothing on other servers than ours."""
+    protocol: AbortableProtocol | None = scope["extensions"].get(_EXTENSION)
+    if protocol is not None:
+        protocol.transport.abort()

@@ -90,6 +90,7 @@ class SessionWatch:
                 if self._monotonic() >= beat_at:
                     beat_at = self._monotonic() + self._settings.liveness.beat_seconds
                     await self.beat()
+                    await self._check_all()
             except AppError as error:
                 log.warning("watch_failed", code=error.code)
             except Exception:
@@ -127,15 +128,21 @@ class SessionWatch:
             elif end <= now or (end - now <= warn and session_id not in self._warned):
                 await self._look_up(session_id)
 
+    async def _check_all(self) -> None:
+        """Notice sessions that another node has ended: its word may have been lost."""
+        over = await self._sessions.over_among(list(self._hub.sessions))
+        for session_id, ended in over.items():
+            if ended:
+                self.ended(session_id)
+            else:
+                self._expired(session_id)
+
     async def _look_up(self, session_id: SessionId) -> None:
         """Ask the database: activity may have moved the end since we last heard."""
         try:
             session = await self._sessions.get(session_id)
         except SessionNotFound:
-            self._tell(session_id, {"type": "session_ended", "session_id": session_id})
-            for connection in list(self._hub.of_session(session_id)):
-                connection.finish(SESSION_NOT_FOUND)
-            self._ends.pop(session_id, None)
+            self._expired(session_id)
             return
         self.add(session)
         if session.seconds_left <= self._settings.sessions.warn_seconds:
@@ -148,6 +155,12 @@ class SessionWatch:
                     "seconds": max(0, round(session.seconds_left)),
                 },
             )
+
+    def _expired(self, session_id: SessionId) -> None:
+        self._tell(session_id, {"type": "session_ended", "session_id": session_id})
+        for connection in list(self._hub.of_session(session_id)):
+            connection.finish(SESSION_NOT_FOUND)
+        self._ends.pop(session_id, None)
 
     def _tell(self, session_id: SessionId, frame: dict[str, object]) -> None:
         data = encode(frame)

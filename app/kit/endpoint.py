@@ -32,6 +32,7 @@ class Endpoint:
     body_required: bool = False
     answer: type[BaseModel] | None = None
     status: int = 200
+    also: tuple[int, ...] = ()  # other statuses with the same answer
     query: dict[str, dict[str, Any]] = field(default_factory=dict)  # name to JSON Schema
     headers: dict[str, str] = field(default_factory=dict)  # name to what it does
     errors: tuple[int, ...] = ()

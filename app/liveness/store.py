@@ -3,7 +3,7 @@
 Hints, not truth: every word is believed for a while only, by Redis's clock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from app.settings import LivenessSettings
 from app.storage.redis import redis_errors
 
 _AT_ONCE = 500
-_NODES = "nodes"
+_NODES = "colloquy:nodes"
 
 
 class Presence(NamedTuple):
@@ -44,9 +44,9 @@ class LivenessStore:
         """
         items = list(sessions.items())
         with redis_errors():
-            await self._beat(keys=[_NODES], args=[self._ttl_ms, self._node])
-            for start in range(0, len(items), _AT_ONCE):
+            for start in range(0, max(1, len(items)), _AT_ONCE):
                 async with self._redis.pipeline(transaction=False) as pipe:
+                    await self._beat(keys=[_NODES], args=[self._ttl_ms, self._node], client=pipe)
                     for session_id, connections in items[start : start + _AT_ONCE]:
                         members = [f"{one}|{self._node}|{tab or ''}" for one, tab in connections]
                         await self._beat(
@@ -75,6 +75,17 @@ class LivenessStore:
             connection_id, node, tab = member.decode().split("|", 2)
             present.append(Presence(ConnectionId(connection_id), NodeId(node), tab or None))
         return present
+
+    async def live_among(self, session_ids: Sequence[SessionId]) -> set[SessionId]:
+        """Return those of the sessions that have a connection on any node. One round trip."""
+        if not session_ids:
+            return set()
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for session_id in session_ids:
+                    await self._read(keys=[_key(session_id)], client=pipe)
+                found = await pipe.execute()
+        return {one for one, members in zip(session_ids, found, strict=True) if members}
 
     async def nodes(self) -> list[NodeId]:
         """Return the nodes that are there."""

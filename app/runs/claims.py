@@ -67,19 +67,22 @@ class Claims:
                 fence=numbers.fence,
                 lease_seconds=self._settings.lease_seconds,
             )
-            if numbers is None or claim is None:
+            if numbers is None or claim is None or claim.attempt != candidate.attempt + 1:
                 raise _TakenByAnother
-            exhausted = claim.attempt > self._settings.max_attempts
+            # A run that was handed over is not given up: its node was well.
+            is_lost = candidate.lease_owner is not None
+            exhausted = is_lost and claim.attempt > self._settings.max_attempts
+            reason = "owner_lost" if is_lost else "handover"
             if exhausted:
                 error = TooManyAttempts("The answer failed again and again.")
                 await runs.finish(claim.run_id, claim.fence, status="failed", error_code=error.code)
                 last = self._event(
                     claim, "run_failed", code=error.code, message=error.message, retryable=False
                 )
-                events = [self._event(claim, "run_resumed", reason="owner_lost"), last]
+                events = [self._event(claim, "run_resumed", reason=reason), last]
             elif resumes:
                 events = [
-                    self._event(claim, "run_resumed", reason="owner_lost"),
+                    self._event(claim, "run_resumed", reason=reason),
                     self._event(claim, "message_reset", message_id=str(claim.answer_id)),
                 ]
             else:

@@ -23,6 +23,9 @@ from app.settings import RunSettings
 log = structlog.get_logger()
 
 _RETRY_SECONDS = 0.5
+_TEXT_TYPES = frozenset({"message_delta", "message_text"})  # one whole text replaces them all
+_PENDING_EVENTS = 1_000  # kept while Redis is away; older progress is dropped
+_WHOLE_EVERY = 1_000  # chunks; fewer than any log keeps, so a snapshot can always be made
 
 
 class Emitter:
@@ -59,10 +62,12 @@ class Emitter:
         self._text: list[str] = []  # everything said in this attempt
         self._text_chars = 0
         self._chunk = 0
+        self._whole_at = 0  # the chunk after which the log last got the whole text
         self._sent_words_at = 0.0
         self._epoch: str | None = None
         self._resend = False  # the log may have lost words: send the whole text
         self._closing = False
+        self._is_dead = False  # nothing more may be or can be appended
         self._wake = asyncio.Event()
 
     @property
@@ -70,7 +75,7 @@ class Emitter:
         """What has been said so far."""
         return "".join(self._text)
 
-    def make(self, type_: str, **fields: object) -> Event:
+    def make(self, type_: str, /, **fields: object) -> Event:
         """Make an event of this attempt."""
         return event(
             type_,
@@ -80,10 +85,15 @@ class Emitter:
             **fields,
         )
 
-    def emit(self, type_: str, **fields: object) -> None:
-        """Say something about the run. Never waits."""
+    def emit(self, type_: str, /, **fields: object) -> None:
+        """Say something about the run. Never waits; after the close, nobody hears it."""
+        if self._closing or self._is_dead:
+            return
         self._cut_words()
         self._pending.append(self.make(type_, **fields))
+        if len(self._pending) > _PENDING_EVENTS:  # Redis is away, and the graph goes on
+            del self._pending[0]
+            self._resend = bool(self._text)
         self._wake.set()
 
     def say(self, words: str) -> None:
@@ -92,7 +102,7 @@ class Emitter:
         Raises:
             AnswerTooLong: it has grown past the limit.
         """
-        if not words:
+        if not words or self._closing:
             return
         if not self._text:
             self.emit("message_started", message_id=str(self._run.answer_id))
@@ -100,6 +110,8 @@ class Emitter:
         if self._text_chars > self._settings.answer_chars:
             raise AnswerTooLong("The answer grew too long.")
         self._text.append(words)
+        if self._is_dead:
+            return
         self._words.append(words)
         self._words_chars += len(words)
         self._wake.set()
@@ -116,22 +128,33 @@ class Emitter:
         """
         try:
             await self._publisher.publish_durable(self._first)
+            await self._publish_rest()
         except StaleFence:
+            self._die()
             self._on_stale()
-            return
+        except Exception:  # the answer can still be stored
+            log.exception("events_crashed", run_id=str(self._run.run_id))
+            self._die()
+
+    async def _publish_rest(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             wait = self._words_wait()
             if self._words and wait <= 0:
                 self._cut_words()
-            if self._pending:
+            if self._pending or self._resend:
                 await self._append()
             elif self._closing:
                 return
             elif self._words:
                 await self._pause(wait)
                 self._wake.set()
+
+    def _die(self) -> None:
+        self._is_dead = True
+        self._pending.clear()
+        self._words.clear()
 
     def _words_wait(self) -> float:
         """Seconds until collected words are due; 0 or less when they are."""
@@ -163,11 +186,13 @@ class Emitter:
             )
         )
         self._chunk += 1
+        if self._chunk - self._whole_at >= _WHOLE_EVERY:
+            self._resend = True  # before the log forgets how the answer began
 
     async def _append(self) -> None:
-        batch = self._pending
-        self._pending = []
+        batch, self._pending = self._pending, []
         if self._resend:
+            self._resend = False
             batch = [one for one in batch if one["type"] != "message_delta"]
             batch.append(self._whole_text())
         outgoing = [Outgoing(encode(one), one["key"]) for one in batch]
@@ -176,29 +201,26 @@ class Emitter:
                 self._run.chat_id, outgoing, fence=self._run.fence
             )
         except StaleFence:
-            self._closing = True
-            self._pending.clear()
-            self._on_stale()
+            raise
         except AppError as error:
             log.warning("events_delayed", run_id=str(self._run.run_id), code=error.code)
-            kept = [one for one in batch if one["type"] not in {"message_delta", "message_text"}]
-            self._pending = kept + self._pending
-            self._resend = bool(self._text)
-            if self._closing:
-                self._pending.clear()  # durable events follow; the snapshot has the rest
-            await asyncio.sleep(_RETRY_SECONDS)
+            if not self._closing:  # else durable events follow, and the snapshot has the rest
+                kept = [one for one in batch if one["type"] not in _TEXT_TYPES]
+                self._pending = kept + self._pending
+                self._resend = bool(self._text)
+                await asyncio.sleep(_RETRY_SECONDS)
         else:
-            self._resend = False
-            if self._epoch not in {None, appended.epoch} and self._text:
-                self._resend = True  # the log was lost under us
-                self._pending.append(self._whole_text())
+            if self._epoch not in {None, appended.epoch}:
+                self._resend = bool(self._text)  # the log was lost under us
             self._epoch = appended.epoch
         self._wake.set()
 
     def _whole_text(self) -> Event:
         self._words.clear()
         self._words_chars = 0
+        self._sent_words_at = self._clock.monotonic()
         self._chunk += 1
+        self._whole_at = self._chunk
         return self.make(
             "message_text",
             message_id=str(self._run.answer_id),

@@ -1,21 +1,23 @@
 """How a run ends: its thread made fit, its answer stored, exactly one last event."""
 
 import asyncio
+import contextlib
 import hashlib
-from typing import NamedTuple
 
 import structlog
 
 from app.agents.executor import Executor
-from app.agents.types import Agent, Answer, Task
+from app.agents.types import Task
 from app.chats.repository import ChatRepository
 from app.events.errors import StaleFence
 from app.events.outbox import Durable, EventPublisher
-from app.kit.errors import AppError, Unavailable
+from app.kit.errors import Unavailable
+from app.observability.metrics import RUN_SECONDS
 from app.protocol.events import Event
 from app.runs.emitter import Emitter
+from app.runs.execution import Execution
 from app.runs.repository import RunRepository
-from app.runs.types import Claim
+from app.runs.types import Claim, Outcome
 from app.sessions.service import SessionService
 from app.sessions.types import Activity
 from app.storage.postgres import Postgres
@@ -24,15 +26,7 @@ log = structlog.get_logger()
 
 # How long an answer is held while Postgres is away: the waits add up to about a minute.
 _RETRY_SECONDS = (0.1, 0.3, 1, 2, 4, 8, 15, 30)
-
-
-class Outcome(NamedTuple):
-    """What became of one execution."""
-
-    status: str  # completed, failed, cancelled
-    text: str
-    answer: Answer | None = None
-    error: AppError | None = None
+_REPAIR_SECONDS = 10
 
 
 class Ending:
@@ -49,9 +43,7 @@ class Ending:
         self._executor = executor
         self._sessions = sessions
 
-    async def end(
-        self, run: Claim, agent: Agent | None, task: Task, emitter: Emitter, outcome: Outcome
-    ) -> bool:
+    async def end(self, execution: Execution, emitter: Emitter, outcome: Outcome) -> bool:
         """Store how a run ended and tell its chat; return whether another run waits.
 
         What Postgres holds is the truth: the message and the end are one transaction, and
@@ -61,13 +53,15 @@ class Ending:
             StaleFence: a newer owner has the run.
             Unavailable: Postgres stayed away; the run's lease will lapse and be taken over.
         """
-        if outcome.status != "completed" and agent is not None:
-            await self._repair(agent, task, outcome)
+        run = execution.run
+        if outcome.status != "completed":
+            await self._repair(execution, outcome)
         durable, followed = await self._store(run, emitter, outcome)
-        await self._publisher.publish_durable(durable)
         if outcome.answer is not None and outcome.answer.usage:
             tokens = outcome.answer.usage.get("total_tokens", 0)
             self._sessions.note(Activity(run.session_id, tokens=tokens))
+        with contextlib.suppress(StaleFence):  # the chat's next run has told it for us
+            await self._publisher.publish_durable(durable)
         return followed
 
     async def tidy(self, task: Task) -> None:
@@ -77,11 +71,19 @@ class Ending:
         except Exception as error:  # noqa: BLE001 - the next run's end tries again
             log.warning("prune_failed", run_id=str(task.run_id), cause=type(error).__name__)
 
-    async def _repair(self, agent: Agent, task: Task, outcome: Outcome) -> None:
+    async def _repair(self, execution: Execution, outcome: Outcome) -> None:
+        if execution.agent is None:
+            return
         try:
-            await self._executor.repair(agent, task, partial=outcome.text)
+            async with asyncio.timeout(_REPAIR_SECONDS):
+                await self._executor.repair(
+                    execution.agent,
+                    execution.task,
+                    partial=outcome.text,
+                    may_write=execution.holds,
+                )
         except Exception:  # the person's history matters more than the agent's
-            log.exception("repair_failed", run_id=str(task.run_id))
+            log.exception("repair_failed", run_id=str(execution.run.run_id))
 
     async def _store(self, run: Claim, emitter: Emitter, outcome: Outcome) -> tuple[Durable, bool]:
         for wait in _RETRY_SECONDS:
@@ -139,6 +141,7 @@ class Ending:
             durable = await self._publisher.store(
                 db, run.chat_id, events, last_seq=numbers.outbox_seq, fence=run.fence
             )
+        RUN_SECONDS.observe(seconds)
         return durable, followed
 
 

@@ -54,7 +54,7 @@ _WISH_CANCEL = text(
 )
 # A run is anyone's when it waits and its chat is free, or when its owner's lease has lapsed.
 _CANDIDATES = text(
-    "SELECT r.id, r.chat_id, r.status, r.attempt FROM runs r"
+    "SELECT r.id, r.chat_id, r.status, r.attempt, r.lease_owner FROM runs r"
     " WHERE (CAST(:chat_id AS uuid) IS NULL OR r.chat_id = :chat_id) AND ("
     "  (r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.chat_id = r.chat_id"
     "    AND (o.status = 'running' OR (o.status = 'queued' AND o.seq < r.seq))))"

@@ -20,6 +20,6 @@ ENDPOINTS = [
         snapshot,
         "What the chat looks like now.",
         answer=SnapshotView,
-        errors=(404, 503),
+        errors=(401, 404, 503),
     )
 ]

@@ -5,7 +5,6 @@ from collections.abc import Coroutine
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.errors import ChatNotFound, IdempotencyConflict
 from app.chats.repository import ChatRepository
@@ -23,7 +22,7 @@ from app.sessions.repository import SessionRepository
 from app.sessions.service import SessionService
 from app.sessions.types import Activity, Session
 from app.settings import RunSettings
-from app.storage.postgres import Postgres
+from app.storage.postgres import Db, Postgres
 from app.users.types import Owner
 
 log = structlog.get_logger()
@@ -36,7 +35,9 @@ _TITLE_CHARS = 80
 class Starter(Protocol):
     """What the service needs from the worker."""
 
-    def has_room(self) -> bool: ...
+    def take_place(self) -> bool: ...
+
+    def give_back(self) -> None: ...
 
     def start(self, run: Claim, first: Durable) -> None: ...
 
@@ -120,6 +121,8 @@ class RunService:
         self, session: Session, text: str, *, client_message_id: str | None, on_busy: OnBusy
     ) -> Accepted:
         message_id, run_id = new_message_id(), new_run_id()
+        has_place = self._worker.take_place()
+        claim: Claim | None = None
         try:
             stored = await self._store(
                 session,
@@ -128,11 +131,16 @@ class RunService:
                 run_id=run_id,
                 client_message_id=client_message_id,
                 on_busy=on_busy,
+                has_place=has_place,
             )
+            claim = stored.claim
         except _Sent:
             return await self._sent_before(session, text, client_message_id or "")
-        if stored.claim is not None:
-            self._worker.start(stored.claim, stored.durable)
+        finally:
+            if has_place and claim is None:
+                self._worker.give_back()
+        if claim is not None:
+            self._worker.start(claim, stored.durable)
         else:
             self._worker.announce(stored.durable)
         if stored.stopping is not None:
@@ -151,6 +159,11 @@ class RunService:
             ChatNotFound: the chat is not this owner's.
             Unavailable: the database does not answer.
         """
+        return await self._worker.finish(self._cancel(chat_id, owner, run_id))
+
+    # Inside
+
+    async def _cancel(self, chat_id: ChatId, owner: Owner, run_id: RunId | None) -> RunId:
         durable: Durable | None = None
         async with self._postgres.unit() as db:
             runs = RunRepository(db)
@@ -177,8 +190,6 @@ class RunService:
         await self._stop(stopping)
         return stopping
 
-    # Inside
-
     async def _store(
         self,
         session: Session,
@@ -188,10 +199,10 @@ class RunService:
         run_id: RunId,
         client_message_id: str | None,
         on_busy: OnBusy,
+        has_place: bool,
     ) -> _Stored:
         chat_id, owner = session.chat_id, session.owner
         answer_id = new_message_id()
-        room = self._worker.has_room()
         async with self._postgres.unit() as db:
             if not await SessionRepository(db).is_live(session.session_id):
                 raise SessionNotFound("There is no such session.")
@@ -224,7 +235,7 @@ class RunService:
                 message_id=message_id,
                 seq=numbers.message_seq,
                 answer_id=answer_id,
-                room=room,
+                room=has_place,
                 node=self._node,
                 fence=numbers.fence,
                 lease_seconds=self._settings.lease_seconds,
@@ -263,7 +274,7 @@ class RunService:
         return _Stored(claim, durable, stopping)
 
     async def _make_way(
-        self, db: AsyncConnection, chat_id: ChatId, on_busy: OnBusy
+        self, db: Db, chat_id: ChatId, on_busy: OnBusy
     ) -> tuple[RunId | None, list[Event]]:
         runs = RunRepository(db)
         if on_busy == "reject":

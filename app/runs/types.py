@@ -4,6 +4,8 @@ import datetime as dt
 from typing import NamedTuple
 from uuid import UUID
 
+from app.agents.types import Answer
+from app.kit.errors import AppError
 from app.kit.ids import ChatId, MessageId, RunId, SessionId
 from app.users.types import Owner
 
@@ -23,6 +25,15 @@ class Claim(NamedTuple):
     attempt: int
     fence: int
     stopping: bool = False  # its person has asked it to stop
+
+
+class Outcome(NamedTuple):
+    """What became of one execution."""
+
+    status: str  # completed, failed, cancelled
+    text: str
+    answer: Answer | None = None
+    error: AppError | None = None
 
 
 class Accepted(NamedTuple):
@@ -58,3 +69,4 @@ class Candidate(NamedTuple):
     chat_id: ChatId
     status: str
     attempt: int
+    lease_owner: str | None  # whose lease has lapsed; None if nobody held it

@@ -2,30 +2,28 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
 from app.agents.executor import Executor
 from app.agents.registry import AgentRegistry
-from app.agents.types import Agent, Answer, Progress, Task, Words
+from app.agents.types import Task
 from app.events.errors import StaleFence
 from app.events.outbox import Durable, EventPublisher
 from app.kit.clock import Clock
-from app.kit.errors import AppError
+from app.kit.errors import AppError, Unavailable
 from app.kit.ids import NodeId, RunId
 from app.observability.metrics import RUNS_ENDED, RUNS_RUNNING
-from app.protocol.events import PROGRESS_TYPES
 from app.runs.claims import Claims
 from app.runs.emitter import Emitter
-from app.runs.ending import Ending, Outcome
-from app.runs.errors import RunTimeout
+from app.runs.ending import Ending
+from app.runs.execution import Execution
 from app.runs.repository import RunRepository
 from app.runs.signals import Signals
 from app.runs.types import Claim
-from app.sessions.errors import UnknownAgent
 from app.settings import RunSettings
 from app.storage.postgres import Postgres
 
@@ -34,17 +32,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _CLAIMS_AT_ONCE = 8
-_ABANDON_SECONDS = 5  # a graph that does not let itself be stopped is left alone after this
-
-
-@dataclass(slots=True, eq=False)
-class Execution:
-    """A run in this process: its task drives the graph and nothing else."""
-
-    run: Claim
-    drive: asyncio.Task[Outcome] | None = None
-    stop: str | None = None  # why it was halted: cancel, lost, handover
-    halted_at: float = 0.0
+_HANDOVER_SECONDS = 6  # a graph that does not let itself be stopped is left alone before
+_WISHES = 256  # cancels that came while their run was being claimed
 
 
 class RunWorker:
@@ -79,40 +68,80 @@ class RunWorker:
         self._node = node
         self._group: asyncio.TaskGroup | None = None
         self._running: dict[RunId, Execution] = {}
+        self._places_taken = 0  # for runs that are being accepted or claimed
+        self._is_full = False  # work was left for want of a place
+        self._wishes: deque[RunId] = deque(maxlen=_WISHES)
         self._woken = asyncio.Event()
         self._draining = False
+        self._handing_over = False
 
     @property
     def running(self) -> int:
         """How many runs are executed here."""
         return len(self._running)
 
-    def has_room(self) -> bool:
-        return not self._draining and len(self._running) < self._settings.concurrency
+    def take_place(self) -> bool:
+        """Keep a place for one more run, if there is one.
+
+        Each place taken is used by ``start`` or given back.
+        """
+        if self._draining or self._room() <= 0:
+            return False
+        self._places_taken += 1
+        return True
+
+    def give_back(self) -> None:
+        """Let go of a place that was taken."""
+        self._places_taken -= 1
+        if self._is_full or self._draining:
+            self._woken.set()
 
     def start(self, run: Claim, first: Durable) -> None:
-        """Execute a run this node has claimed, after publishing what its claim committed."""
-        execution = self._running[run.run_id] = Execution(run)
-        self._spawn(self._execute(execution, first), f"run {run.run_id}")
+        """Execute a run this node has claimed, after publishing what its claim committed.
+
+        Uses up a place.
+        """
+        self._places_taken -= 1
+        execution = Execution(
+            run,
+            agent=self._agents.get(run.agent),
+            task=_task(run),
+            executor=self._executor,
+            settings=self._settings,
+            clock=self._clock,
+        )
+        if run.stopping or run.run_id in self._wishes:
+            execution.halt("cancel")
+        if self._handing_over:
+            execution.halt("handover")
+        self._running[run.run_id] = execution
+        if not self._begin(self._execute(execution, first), f"run {run.run_id}"):
+            del self._running[run.run_id]  # its lease lapses, and another node begins
 
     def announce(self, durable: Durable) -> None:
         """Publish committed events that begin no run here, and let work be looked for."""
-        self._spawn(self._announce(durable), f"announce {durable.chat_id}")
+        self._begin(self._announce(durable), f"announce {durable.chat_id}")
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do ``work`` to its end even if the caller is cancelled meanwhile."""
-        if self._group is None:
-            raise RuntimeError("the worker is not running")
+        """Do ``work`` to its end even if the caller is cancelled meanwhile.
+
+        Raises:
+            Unavailable: the node is stopping; nothing was begun.
+        """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._group.create_task(_settle(work, answer))
+        if not self._begin(_settle(work, answer), "finish"):
+            work.close()
+            raise Unavailable("This node is stopping.", retry_after_ms=1_000)
         return await asyncio.shield(answer)
 
     def cancel(self, run_id: RunId) -> bool:
         """Stop a run if it is executed here; tell whether it is."""
         execution = self._running.get(run_id)
-        if execution is not None:
-            self._halt(execution, "cancel")
-        return execution is not None
+        if execution is None:
+            self._wishes.append(run_id)  # its claim may be under way here
+            return False
+        execution.halt("cancel")
+        return True
 
     def wake(self) -> None:
         """Look for work now rather than at the next poll."""
@@ -131,29 +160,35 @@ class RunWorker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle()
+        self._handing_over = True
         for execution in list(self._running.values()):
-            self._halt(execution, "handover")
+            execution.halt("handover")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_ABANDON_SECONDS):
+            async with asyncio.timeout(_HANDOVER_SECONDS):
                 await self._idle()
 
     async def _idle(self) -> None:
-        while self._running:
+        while self._running or self._places_taken:
             self._woken.clear()
             await self._woken.wait()
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _room(self) -> int:
+        return self._settings.concurrency - len(self._running) - self._places_taken
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> bool:
+        """Begin a task; False if the node is stopping and nothing begins any more."""
+        try:
+            self._tasks.create_task(work, name=name)
+        except RuntimeError:
+            work.close()
+            return False
+        return True
+
+    @property
+    def _tasks(self) -> asyncio.TaskGroup:
         if self._group is None:
             raise RuntimeError("the worker is not running")
-        self._group.create_task(work, name=name)
-
-    def _halt(self, execution: Execution, why: str) -> None:
-        """Stop driving the graph. The first reason wins."""
-        if execution.stop is None:
-            execution.stop = why
-            execution.halted_at = self._clock.monotonic()
-            if execution.drive is not None:
-                execution.drive.cancel()
+        return self._group
 
     # One run
 
@@ -161,28 +196,30 @@ class RunWorker:
         run = execution.run
         structlog.contextvars.bind_contextvars(chat_id=str(run.chat_id), run_id=str(run.run_id))
         RUNS_RUNNING.set(len(self._running))
-        task = _task(run)
-        agent = self._agents.get(run.agent)
-        followed = False
+        emitter = Emitter(
+            run,
+            first=first,
+            publisher=self._publisher,
+            settings=self._settings,
+            clock=self._clock,
+            on_stale=lambda: execution.halt("lost"),
+        )
+        has_ended = followed = False
         try:
-            emitter = Emitter(
-                run,
-                first=first,
-                publisher=self._publisher,
-                settings=self._settings,
-                clock=self._clock,
-                on_stale=lambda: self._halt(execution, "lost"),
-            )
             async with asyncio.TaskGroup() as group:
                 group.create_task(emitter.pump())
-                outcome = await self._outcome(execution, agent, task, emitter)
-                emitter.close()
-            if execution.stop == "handover":
-                async with self._postgres.statement() as db:
-                    await RunRepository(db).release(run.run_id, run.fence)
-            elif outcome is not None:
-                followed = await self._ending.end(run, agent, task, emitter, outcome)
+                try:
+                    outcome = await execution.outcome(self._tasks, emitter)
+                finally:
+                    emitter.close()  # ends the pump, even one that a cancel has passed by
+            if outcome is not None:
+                followed = await self._ending.end(execution, emitter, outcome)
+                has_ended = True
                 RUNS_ENDED.labels(outcome.status).inc()
+            elif execution.stop == "handover":
+                await self._hand_over(run)
+            else:  # its lease lapses, and whoever claims it goes on
+                log.warning("run_lost", attempt=run.attempt)
         except StaleFence:
             log.warning("run_lost", attempt=run.attempt)
         except AppError as error:  # its lease lapses, and somebody tries again
@@ -190,59 +227,26 @@ class RunWorker:
         except Exception:
             log.exception("run_crashed")
         finally:
-            del self._running[run.run_id]
+            if self._running.get(run.run_id) is execution:
+                del self._running[run.run_id]
             RUNS_RUNNING.set(len(self._running))
-            if followed or self._draining:
+            if followed or self._is_full or self._draining:
                 self._woken.set()
-        await self._ending.tidy(task)
+        if followed and self._draining:
+            await self._wake_others()
+        if has_ended:
+            await self._ending.tidy(execution.task)
 
-    async def _outcome(
-        self, execution: Execution, agent: Agent | None, task: Task, emitter: Emitter
-    ) -> Outcome | None:
-        """Drive the graph; return how it ended, or None if that is no longer ours to say."""
-        if execution.run.stopping:
-            self._halt(execution, "cancel")
-        if execution.stop is None and self._group is not None:
-            drive = self._group.create_task(self._drive(agent, task, emitter))
-            execution.drive = drive
-            while not drive.done() and not self._is_abandoned(execution):
-                await asyncio.wait({drive}, timeout=1)
-            if drive.done() and not drive.cancelled():
-                return drive.result()
-            if not drive.done():
-                log.error("run_abandoned")  # a thread of it may still be at work; it is fenced
-        if execution.stop == "cancel":
-            return Outcome("cancelled", emitter.text)
-        return None
+    async def _hand_over(self, run: Claim) -> None:
+        async with self._postgres.statement() as db:
+            await RunRepository(db).release(run.run_id, run.fence)
+        await self._wake_others()
 
-    def _is_abandoned(self, execution: Execution) -> bool:
-        waited = self._clock.monotonic() - execution.halted_at
-        return execution.stop is not None and waited > _ABANDON_SECONDS
-
-    async def _drive(self, agent: Agent | None, task: Task, emitter: Emitter) -> Outcome:
-        answer: Answer | None = None
+    async def _wake_others(self) -> None:
         try:
-            if agent is None:
-                raise UnknownAgent("The agent of this chat does not exist here any more.")
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                async for step in self._executor.stream(agent, task):
-                    if isinstance(step, Words):
-                        emitter.say(step.text)
-                    elif isinstance(step, Answer):
-                        answer = step
-                    else:
-                        _tell(emitter, step)
-        except TimeoutError:
-            return Outcome("failed", emitter.text, error=RunTimeout("The answer took too long."))
-        except AppError as error:
-            log.warning("run_failed", code=error.code, **error.context)
-            return Outcome("failed", emitter.text, error=error)
-        except Exception:  # whatever a graph raises ends its own run only, and is not shown
-            log.exception("agent_crashed", agent=agent.name if agent else None)
-            return Outcome(
-                "failed", emitter.text, error=AppError("Something went wrong while answering.")
-            )
-        return Outcome("completed", answer.text if answer else emitter.text, answer=answer)
+            await self._signals.send("wake")
+        except AppError as error:  # they find the work by their poll
+            log.warning("wake_failed", code=error.code)
 
     async def _announce(self, durable: Durable) -> None:
         try:
@@ -260,36 +264,36 @@ class RunWorker:
 
     async def _heartbeat(self) -> None:
         """Renew leases; notice runs that were lost or that their person wants stopped."""
-        renewed_at = self._clock.monotonic()
         while True:
             await asyncio.sleep(self._settings.heartbeat_seconds)
             held = dict(self._running)
             if not held:
-                renewed_at = self._clock.monotonic()
                 continue
             try:
-                async with self._postgres.statement() as db:
-                    leases = await RunRepository(db).renew(
-                        list(held), node=self._node, lease_seconds=self._settings.lease_seconds
-                    )
+                await self._renew(held)
             except AppError as error:
                 log.warning("heartbeat_failed", code=error.code)
-                if self._clock.monotonic() - renewed_at > self._settings.lease_seconds:
-                    for execution in held.values():
-                        self._halt(execution, "lost")
-                continue
             except Exception:
                 log.exception("heartbeat_crashed")
+            for execution in held.values():
+                if not execution.holds():
+                    execution.halt("lost")
+
+    async def _renew(self, held: dict[RunId, Execution]) -> None:
+        asked_at = self._clock.monotonic()
+        async with self._postgres.statement() as db:
+            leases = await RunRepository(db).renew(
+                list(held), node=self._node, lease_seconds=self._settings.lease_seconds
+            )
+        ours = {lease.run_id: lease for lease in leases}
+        for run_id, execution in held.items():
+            lease = ours.get(run_id)
+            if lease is None or lease.fence != execution.run.fence:
+                execution.halt("lost")
                 continue
-            renewed_at = self._clock.monotonic()
-            ours = {lease.run_id: lease for lease in leases}
-            for run_id, execution in held.items():
-                lease = ours.get(run_id)
-                if lease is None or lease.fence != execution.run.fence:
-                    if run_id in self._running and execution.drive and not execution.drive.done():
-                        self._halt(execution, "lost")
-                elif lease.cancel_requested_at is not None:
-                    self._halt(execution, "cancel")
+            execution.renewed(asked_at)
+            if lease.cancel_requested_at is not None:
+                execution.halt("cancel")
 
     async def _look_for_work(self) -> None:
         """Claim runs whenever there may be some and there is room."""
@@ -302,22 +306,36 @@ class RunWorker:
                 continue
             self._woken.clear()
             try:
-                await self._claim_some()
+                await self._claim_all()
             except AppError as error:
                 log.warning("claim_failed", code=error.code)
             except Exception:
                 log.exception("claim_crashed")
 
-    async def _claim_some(self) -> None:
-        room = self._settings.concurrency - len(self._running)
-        if room <= 0:
-            return
-        for candidate in await self._claims.candidates(
-            chat_id=None, limit=min(room, _CLAIMS_AT_ONCE)
-        ):
-            claimed = await self._claims.claim(candidate)
-            if claimed is not None:
-                self.start(*claimed)
+    async def _claim_all(self) -> None:
+        """Claim until nothing is left, or no place."""
+        while True:
+            limit = min(self._room(), _CLAIMS_AT_ONCE)
+            self._is_full = limit <= 0
+            if self._is_full:
+                return
+            candidates = await self._claims.candidates(chat_id=None, limit=limit)
+            progressed = False
+            for candidate in candidates:
+                # one of our own whose lease lapsed: the heartbeat renews it or gives it up
+                if candidate.run_id in self._running or not self.take_place():
+                    continue
+                claimed = None
+                try:
+                    claimed = await self._claims.claim(candidate)
+                finally:
+                    if claimed is None:
+                        self.give_back()
+                if claimed is not None:
+                    self.start(*claimed)
+                progressed = progressed or claimed is not None
+            if not progressed or len(candidates) < limit:
+                return
 
 
 async def _settle(work: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:
@@ -331,6 +349,8 @@ async def _settle(work: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> No
     else:
         if not answer.done():
             answer.set_result(result)
+    finally:
+        answer.cancel()  # the process ends: nobody must wait for ever
 
 
 def _task(run: Claim) -> Task:
@@ -343,12 +363,3 @@ def _task(run: Claim) -> Task:
         message_id=run.message_id,
         text=run.text,
     )
-
-
-def _tell(emitter: Emitter, step: Progress) -> None:
-    if step.name in PROGRESS_TYPES:
-        emitter.emit(step.name, **step.payload)
-    elif step.name == "custom":
-        emitter.emit("custom", **step.payload)
-    else:
-        emitter.emit("custom", name=step.name, payload=dict(step.payload))

@@ -12,8 +12,14 @@ from app.kit.ids import ChatId, SessionId
 from app.sessions.types import Activity, NewSession, Session
 from app.users.types import Owner
 
+# What a session's status is now, whether or not the sweeper has come to write it.
+_STATUS = (
+    "CASE WHEN status IN ('active', 'paused') AND expires_at <= now() THEN 'expired'"
+    " ELSE status END"
+)
 _COLUMNS = (
-    "session_id, chat_id, user_id, visitor_id, agent, status, metadata, created_at, expires_at,"
+    f"session_id, chat_id, user_id, visitor_id, agent, {_STATUS} AS status, metadata,"
+    " created_at, expires_at,"
     " last_activity, request_count, turn_count, total_tokens,"
     " extract(epoch FROM expires_at - now())::float8 AS seconds_left,"
     " extract(epoch FROM now() - last_activity)::float8 AS idle_seconds"
@@ -22,7 +28,8 @@ _LIVE = "status IN ('active', 'paused') AND expires_at > now()"
 _OWNED = "(user_id = :user_id OR visitor_id = :visitor_id)"
 
 # One statement stores any number of sessions with their new chats and visitors. Foreign
-# keys are checked at its end, when all three inserts are there.
+# keys are checked at its end, when all three inserts are there. A visitor that is not there
+# is made whether new or not: a good cookie may be older than the database.
 _START = text(
     "WITH given AS (SELECT * FROM unnest("
     "  CAST(:session_ids AS text[]), CAST(:chat_ids AS uuid[]), CAST(:user_ids AS int[]),"
@@ -32,7 +39,8 @@ _START = text(
     "  AS g (session_id, chat_id, user_id, visitor_id, agent, metadata, new_chat,"
     "    visitor_hash, idempotency_hash)),"
     " v AS (INSERT INTO visitors (id, secret_hash)"
-    "  SELECT visitor_id, visitor_hash FROM given WHERE visitor_hash IS NOT NULL),"
+    "  SELECT visitor_id, visitor_hash FROM given WHERE visitor_hash IS NOT NULL"
+    "  ON CONFLICT DO NOTHING),"
     " c AS (INSERT INTO chats (id, user_id, visitor_id, agent, thread_id)"
     "  SELECT chat_id, user_id, visitor_id, agent, chat_id FROM given WHERE new_chat)"
     " INSERT INTO sessions (session_id, chat_id, user_id, visitor_id, agent, metadata,"
@@ -48,17 +56,26 @@ _FIND_LIVE = text(
     f"SELECT {_COLUMNS} FROM sessions WHERE session_id = :session_id AND {_LIVE}"
 ).columns(metadata=JSONB)
 _IS_LIVE = text(f"SELECT 1 FROM sessions WHERE session_id = :session_id AND {_LIVE}")
+_REPEATABLE = (
+    f"({_LIVE} AND (CAST(:max_age AS float8) IS NULL"
+    " OR created_at > now() - make_interval(secs => :max_age)))"
+)
+_OVER_AMONG = text(
+    "SELECT given.session_id, status"
+    " FROM unnest(CAST(:session_ids AS text[])) AS given (session_id)"
+    " LEFT JOIN sessions ON sessions.session_id = given.session_id"
+    f" WHERE sessions.session_id IS NULL OR NOT ({_LIVE})"
+)
 _FIND_STARTED = text(
-    f"SELECT {_COLUMNS} FROM sessions WHERE idempotency_hash = :hash AND {_LIVE}"
+    f"SELECT {_COLUMNS} FROM sessions WHERE idempotency_hash = :hash AND {_REPEATABLE}"
 ).columns(metadata=JSONB)
 _RELEASE_KEY = text(
-    f"UPDATE sessions SET idempotency_hash = NULL WHERE idempotency_hash = :hash AND NOT ({_LIVE})"
+    "UPDATE sessions SET idempotency_hash = NULL"
+    f" WHERE idempotency_hash = :hash AND NOT {_REPEATABLE}"
 )
 _LIST = text(
     f"SELECT {_COLUMNS} FROM sessions WHERE {_OWNED}"
-    " AND (CAST(:status AS text) IS NULL OR"
-    "   CASE WHEN status IN ('active', 'paused') AND expires_at <= now() THEN 'expired'"
-    "   ELSE status END = :status)"
+    f" AND (CAST(:statuses AS text[]) IS NULL OR {_STATUS} = ANY(:statuses))"
     " ORDER BY created_at DESC LIMIT :limit"
 ).columns(metadata=JSONB)
 _NEWEST = text(
@@ -144,16 +161,31 @@ class SessionRepository:
     async def is_live(self, session_id: SessionId) -> bool:
         return (await self._db.execute(_IS_LIVE, {"session_id": session_id})).first() is not None
 
-    async def find_started(self, idempotency_hash: bytes) -> Session | None:
-        row = (await self._db.execute(_FIND_STARTED, {"hash": idempotency_hash})).first()
+    async def over_among(self, session_ids: Sequence[SessionId]) -> dict[SessionId, str | None]:
+        """Return those of the sessions that do not live, with the status stored of them."""
+        rows = await self._db.execute(_OVER_AMONG, {"session_ids": list(session_ids)})
+        return {SessionId(row.session_id): row.status for row in rows}
+
+    async def find_started(
+        self, idempotency_hash: bytes, *, max_age_seconds: float | None
+    ) -> Session | None:
+        """Return the live session of a key, unless it is older than the key is good for."""
+        row = (
+            await self._db.execute(
+                _FIND_STARTED, {"hash": idempotency_hash, "max_age": max_age_seconds}
+            )
+        ).first()
         return Session._make(row) if row else None
 
-    async def release_key(self, idempotency_hash: bytes) -> None:
-        """Let go of a key whose session has ended or expired."""
-        await self._db.execute(_RELEASE_KEY, {"hash": idempotency_hash})
+    async def release_key(self, idempotency_hash: bytes, *, max_age_seconds: float | None) -> None:
+        """Let go of a key whose session ``find_started`` would not return."""
+        await self._db.execute(_RELEASE_KEY, {"hash": idempotency_hash, "max_age": max_age_seconds})
 
-    async def list_of(self, owner: Owner, *, status: str | None, limit: int) -> list[Session]:
-        rows = await self._db.execute(_LIST, {"status": status, "limit": limit, **owner._asdict()})
+    async def list_of(
+        self, owner: Owner, *, statuses: Sequence[str] | None, limit: int
+    ) -> list[Session]:
+        given = {"statuses": statuses, "limit": limit, **owner._asdict()}
+        rows = await self._db.execute(_LIST, given)
         return [Session._make(row) for row in rows]
 
     async def newest_of(self, chat_ids: Sequence[ChatId], owner: Owner) -> dict[ChatId, SessionId]:
@@ -197,6 +229,7 @@ class SessionRepository:
                 "slides": [one.slides for one in activities],
                 "ttl": ttl_seconds,
                 "max": max_seconds,
-                "settled": max(0.0, ttl_seconds - slide_seconds),
+                # a TTL shorter than the pause between slides must be moved, too
+                "settled": ttl_seconds - min(slide_seconds, ttl_seconds / 2),
             },
         )

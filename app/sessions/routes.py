@@ -1,6 +1,6 @@
 """HTTP: sessions, and the history list that shows the chats behind them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from app.kit.clock import wire_time
 from app.kit.endpoint import Endpoint, Reply
 from app.kit.errors import AppError
 from app.kit.ids import ChatId, SessionId, parse_session_id
-from app.kit.paging import parse_cursor, parse_limit
+from app.kit.paging import MAX_LIMIT, parse_cursor, parse_limit
 from app.liveness.store import LivenessStore, Presence
 from app.protocol.events import PROTOCOL
 from app.sessions.errors import BadRequest, SessionNotFound
@@ -33,6 +33,7 @@ from app.sessions.service import SessionService
 from app.sessions.types import Session
 
 _STATUSES = ("active", "paused", "completed", "expired")
+_OPEN = ("active", "paused")
 _KEY_CHARS = 255
 _LATELY_SECONDS = 60  # a session used this lately is active, connected or not
 _COOKIE_SECONDS = 400 * 86_400  # what browsers keep at most
@@ -83,8 +84,20 @@ async def list_sessions(request: Request) -> Reply:
         raise BadRequest(f"status is one of {', '.join(_STATUSES)}.")
     limit = parse_limit(request.query_params.get("limit"), default=50)
     owner = _caller(request).owner
-    found = await sessions.list_of(owner, status=status, limit=limit) if owner else []
-    return Reply(SessionsView(sessions=[SessionView(**session_fields(one)) for one in found]))
+    if owner is None:
+        return Reply(SessionsView(sessions=[]))
+    if status in _OPEN:  # which of both it is depends on who is connected
+        found = await sessions.list_of(owner, statuses=_OPEN, limit=MAX_LIMIT)
+    else:
+        found = await sessions.list_of(owner, statuses=[status] if status else None, limit=limit)
+    live = await _live(request, [one.session_id for one in found if one.status in _OPEN])
+    views = []
+    for one in found:
+        here = None if live is None else one.session_id in live
+        views.append(SessionView(**{**session_fields(one), "status": _status(one, here)}))
+    if status is not None:
+        views = [view for view in views if view.status == status]
+    return Reply(SessionsView(sessions=views[:limit]))
 
 
 async def get_session(request: Request) -> Reply:
@@ -106,7 +119,7 @@ async def heartbeat(request: Request) -> Reply:
     """For clients without a socket: says they are there. Does not move the session's end."""
     sessions: SessionService = request.state.sessions
     session = await sessions.get_of(*_session_of(request))
-    if session.status not in {"active", "paused"}:
+    if session.status not in _OPEN:
         raise SessionNotFound("There is no such session.")
     liveness: LivenessStore = request.state.liveness
     await liveness.beat_client(session.session_id)
@@ -116,7 +129,7 @@ async def heartbeat(request: Request) -> Reply:
 async def ticket(request: Request) -> Reply:
     sessions: SessionService = request.state.sessions
     session = await sessions.get_of(*_session_of(request))
-    if session.status not in {"active", "paused"}:
+    if session.status not in _OPEN:
         raise SessionNotFound("There is no such session.")
     tickets: TicketStore = request.state.tickets
     issued = await tickets.issue(session.session_id)
@@ -137,8 +150,10 @@ async def conversations(request: Request) -> Reply:
     sessions: SessionService = request.state.sessions
     caller = _caller(request)
     wanted = request.query_params.get("user_id")
-    if wanted is not None and (caller.owner is None or str(caller.owner.user_id) != wanted):
-        raise Forbidden("user_id is not the signed-in user.")
+    if wanted is not None:
+        user_id = caller.owner.user_id if caller.owner else None
+        if user_id is None or wanted != str(user_id):
+            raise Forbidden("user_id is not the signed-in user.")
     if caller.owner is None:
         return Reply(ConversationsView(conversations=[], next=None))
     page, following = await sessions.conversations(
@@ -176,17 +191,32 @@ async def _state_view(request: Request, session: Session) -> SessionStateView:
         present = await liveness.present(session.session_id)
     except AppError:
         present = None  # a hint that cannot be had is no reason to refuse the rest
-    fields = session_fields(session)
-    if session.status == "active" and present == [] and session.idle_seconds > _LATELY_SECONDS:
-        fields["status"] = "paused"
+    live = None if present is None else bool(present)
     return SessionStateView(
-        **fields,
+        **{**session_fields(session), "status": _status(session, live)},
         connections=[
             ConnectionView(connection_id=one.connection_id, node=one.node, tab=one.tab)
             for one in present or []
         ],
-        live=None if present is None else bool(present),
+        live=live,
     )
+
+
+def _status(session: Session, live: bool | None) -> str:
+    """Return a session's status: one that nobody is connected to, or was lately, is paused."""
+    if session.status not in _OPEN:
+        return session.status
+    idle = live is False and session.idle_seconds > _LATELY_SECONDS
+    return "paused" if idle else "active"
+
+
+async def _live(request: Request, session_ids: Sequence[SessionId]) -> set[SessionId] | None:
+    """Return those sessions that somebody is connected to; None if that is not known."""
+    liveness: LivenessStore = request.state.liveness
+    try:
+        return await liveness.live_among(session_ids)
+    except AppError:
+        return None
 
 
 def _cookie(request: Request, value: str) -> str:
@@ -209,7 +239,7 @@ ENDPOINTS = [
         answer=StartedView,
         status=201,
         headers={"Idempotency-Key": "The same caller with the same key gets the same session."},
-        errors=(400, 403, 404, 413, 422, 503),
+        errors=(401, 403, 404, 409, 413, 422, 503),
         aliases=("/api/v1/chat/start",),
     ),
     Endpoint(
@@ -219,7 +249,7 @@ ENDPOINTS = [
         "The caller's sessions, newest first.",
         answer=SessionsView,
         query={"status": {"type": "string", "enum": list(_STATUSES)}, **_LIMIT},
-        errors=(401, 422),
+        errors=(401, 422, 503),
     ),
     Endpoint(
         "GET",
@@ -227,7 +257,7 @@ ENDPOINTS = [
         get_session,
         "A session and who is connected to it.",
         answer=SessionStateView,
-        errors=(401, 404),
+        errors=(401, 404, 503),
     ),
     Endpoint(
         "POST",
@@ -235,7 +265,7 @@ ENDPOINTS = [
         heartbeat,
         "Say that a client without a socket is there.",
         answer=SessionStateView,
-        errors=(401, 404),
+        errors=(401, 404, 503),
     ),
     Endpoint(
         "POST",
@@ -243,7 +273,7 @@ ENDPOINTS = [
         extend,
         "Move the session's end.",
         answer=SessionStateView,
-        errors=(401, 404),
+        errors=(401, 404, 503),
     ),
     Endpoint(
         "POST",
@@ -251,7 +281,7 @@ ENDPOINTS = [
         ticket,
         "A single-use credential for one socket.",
         answer=TicketView,
-        errors=(401, 404),
+        errors=(401, 404, 503),
     ),
     Endpoint(
         "DELETE",
@@ -259,7 +289,7 @@ ENDPOINTS = [
         end,
         "End the session. Its chat stays.",
         answer=EndedView,
-        errors=(401, 404),
+        errors=(401, 404, 503),
     ),
     Endpoint(
         "GET",
@@ -267,8 +297,8 @@ ENDPOINTS = [
         conversations,
         "The caller's chats, most recent first.",
         answer=ConversationsView,
-        query={"cursor": {"type": "string"}, **_LIMIT},
-        errors=(401, 403, 422),
+        query={"cursor": {"type": "string"}, "user_id": {"type": "string"}, **_LIMIT},
+        errors=(401, 403, 422, 503),
         aliases=("/api/v1/chat/conversations",),
     ),
 ]

@@ -1,5 +1,6 @@
 """What the HTTP API takes and says about sessions."""
 
+import math
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,11 +9,37 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.kit.clock import wire_time
 from app.sessions.types import Session
 
+_METADATA_DEPTH = 32
+
 
 def _storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not hold the character U+0000")
     return text
+
+
+def _storable_json(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what JSON parsers let through and Postgres or other parsers do not."""
+    waiting: list[tuple[Any, int]] = [(metadata, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _METADATA_DEPTH:
+            raise ValueError(f"must not be nested deeper than {_METADATA_DEPTH} levels")
+        match value:
+            case dict():
+                waiting += [(key, depth) for key in value]
+                waiting += [(inner, depth + 1) for inner in value.values()]
+            case list():
+                waiting += [(inner, depth + 1) for inner in value]
+            case str():
+                _storable(value)
+            case float() if not math.isfinite(value):
+                raise ValueError("must hold finite numbers only")
+            case int() if not -(2**63) <= value < 2**63:
+                raise ValueError("must hold no integer of more than 64 bits")
+            case _:
+                pass
+    return metadata
 
 
 class StartBody(BaseModel):
@@ -25,7 +52,7 @@ class StartBody(BaseModel):
         | None
     ) = None
     chat_id: UUID | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Annotated[dict[str, Any], AfterValidator(_storable_json)] | None = None
     user_id: Annotated[int, Field(strict=True)] | None = None
 
 

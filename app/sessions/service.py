@@ -9,11 +9,11 @@ import structlog
 
 from app.auth.tokens import Tokens
 from app.auth.types import Caller
-from app.chats.errors import ChatNotFound
+from app.chats.errors import ChatNotFound, IdempotencyConflict
 from app.chats.repository import ChatRepository
 from app.chats.service import ChatService
 from app.chats.types import Conversation
-from app.kit.ids import ChatId, SessionId, VisitorId, new_chat_id, new_session_id, new_visitor_id
+from app.kit.ids import ChatId, SessionId, new_chat_id, new_session_id, new_visitor_id
 from app.kit.paging import Cursor
 from app.sessions.errors import BadRequest, SessionNotFound, UnknownAgent
 from app.sessions.repository import KeyTaken, SessionRepository
@@ -27,7 +27,12 @@ log = structlog.get_logger()
 
 _BATCH = 200
 _EXPIRE_AT_ONCE = 1_000
+_LOOK_AT_ONCE = 1_000
 _ACTIVITY_SECONDS = 1.0  # counters are this late at most
+_KEY_TRIES = 3  # a key's session may end between two looks
+# How long a start without a cookie can be repeated. The answer gives the cookie out, and
+# nothing but the key and the address it comes from says that it is the same browser.
+_COOKIELESS_REPEAT_SECONDS = 600
 
 
 class Started(NamedTuple):
@@ -96,49 +101,22 @@ class SessionService:
         Raises:
             UnknownAgent: no such agent, or the chat is another's.
             ChatNotFound: the chat is not the caller's.
+            IdempotencyConflict: the key was used for another agent, chat or metadata.
             BadRequest: the metadata is too large.
             Unavailable: the database does not answer; nothing was stored.
         """
         kept = orjson.dumps(metadata or {})
         if len(kept) > self._settings.metadata_bytes:
             raise BadRequest(f"metadata is larger than {self._settings.metadata_bytes} bytes.")
-        if b"\\u0000" in kept:
-            raise BadRequest("metadata must not hold the character U+0000.")
-        key_hash = self._key_hash(caller, idempotency_key) if idempotency_key else None
-        if key_hash and (found := await self._started(key_hash)):
-            return found
-        if agent is not None and not self._has_agent(agent):
-            raise UnknownAgent("There is no agent of that name.")
-        if chat_id is not None:
-            agent = await self._agent_of(chat_id, caller.owner, agent)
-
-        owner, new_visitor = self._owner(caller)
-        cookie = self._tokens.visitor_cookie(new_visitor) if new_visitor else None
-        item = NewSession(
-            session_id=new_session_id(),
-            chat_id=chat_id or new_chat_id(),
-            user_id=owner.user_id,
-            visitor_id=owner.visitor_id,
-            agent=agent or self._default_agent,
-            metadata=kept.decode(),
-            new_chat=chat_id is None,
-            visitor_hash=self._tokens.hash(cookie) if cookie else None,
-            idempotency_hash=key_hash,
-        )
-        if key_hash is None:
-            session = await self._starts.submit(item)
+        if idempotency_key is not None:
+            key_hash = self._key_hash(caller, idempotency_key)
+            session = await self._start_once(caller, key_hash, agent, chat_id, kept)
         else:
-            try:
-                async with self._postgres.unit() as db:
-                    await SessionRepository(db).release_key(key_hash)
-                    stored = await SessionRepository(db).start(
-                        [item], ttl_seconds=self._settings.ttl_seconds
-                    )
-            except KeyTaken:
-                if found := await self._started(key_hash):
-                    return found
-                raise
-            session = stored[0]
+            item = await self._new(caller, agent, chat_id, kept)
+            session = await self._starts.submit(item)
+        cookie = None
+        if caller.owner is None and session.visitor_id is not None:
+            cookie = self._tokens.visitor_cookie(session.visitor_id)
         return Started(session, self._tokens.session_token(session.session_id), cookie)
 
     async def get(self, session_id: SessionId) -> Session:
@@ -153,6 +131,18 @@ class SessionService:
             raise SessionNotFound("There is no such session.")
         return session
 
+    async def over_among(self, session_ids: Sequence[SessionId]) -> dict[SessionId, bool]:
+        """Return those of the sessions that do not live, and whether they were ended.
+
+        One statement for every thousand.
+        """
+        over: dict[SessionId, str | None] = {}
+        for start in range(0, len(session_ids), _LOOK_AT_ONCE):
+            async with self._postgres.statement() as db:
+                some = session_ids[start : start + _LOOK_AT_ONCE]
+                over |= await SessionRepository(db).over_among(some)
+        return {session_id: status == "completed" for session_id, status in over.items()}
+
     async def get_of(self, session_id: SessionId, caller: Caller) -> Session:
         """Return a session, ended or not, to whoever owns it or holds its token.
 
@@ -163,17 +153,18 @@ class SessionService:
             session = await SessionRepository(db).find(session_id)
         if session is None or not self.may_use(session, caller):
             raise SessionNotFound("There is no such session.")
-        if session.status in {"active", "paused"} and session.seconds_left <= 0:
-            return session._replace(status="expired")
         return session
 
     def may_use(self, session: Session, caller: Caller) -> bool:
         """Whether the caller has proved to be the session's owner or client."""
         return caller.owner == session.owner or caller.session_id == session.session_id
 
-    async def list_of(self, owner: Owner, *, status: str | None, limit: int) -> list[Session]:
+    async def list_of(
+        self, owner: Owner, *, statuses: Sequence[str] | None, limit: int
+    ) -> list[Session]:
+        """Return an owner's sessions, newest first; of these statuses only, if any are given."""
         async with self._postgres.statement() as db:
-            return await SessionRepository(db).list_of(owner, status=status, limit=limit)
+            return await SessionRepository(db).list_of(owner, statuses=statuses, limit=limit)
 
     async def conversations(
         self, owner: Owner, *, after: Cursor | None, limit: int
@@ -218,25 +209,70 @@ class SessionService:
 
     # Inside
 
-    async def _started(self, key_hash: bytes) -> Started | None:
-        async with self._postgres.statement() as db:
-            session = await SessionRepository(db).find_started(key_hash)
-        if session is None:
-            return None
-        cookie = self._tokens.visitor_cookie(session.visitor_id) if session.visitor_id else None
-        return Started(session, self._tokens.session_token(session.session_id), cookie)
+    async def _start_once(
+        self,
+        caller: Caller,
+        key_hash: bytes,
+        agent: str | None,
+        chat_id: ChatId | None,
+        metadata: bytes,
+    ) -> Session:
+        max_age = None if caller.owner else _COOKIELESS_REPEAT_SECONDS
+        wanted = agent or (None if chat_id else self._default_agent)
+        for _ in range(_KEY_TRIES):
+            async with self._postgres.statement() as db:
+                found = await SessionRepository(db).find_started(key_hash, max_age_seconds=max_age)
+            if found is not None:
+                if (
+                    wanted not in {None, found.agent}
+                    or chat_id not in {None, found.chat_id}
+                    or orjson.loads(metadata) != found.metadata
+                ):
+                    raise IdempotencyConflict("This Idempotency-Key began another session.")
+                return found
+            item = await self._new(caller, agent, chat_id, metadata)
+            try:
+                async with self._postgres.unit() as db:
+                    repository = SessionRepository(db)
+                    await repository.release_key(key_hash, max_age_seconds=max_age)
+                    [session] = await repository.start(
+                        [item._replace(idempotency_hash=key_hash)], ttl_seconds=self._first_ttl
+                    )
+            except KeyTaken:  # by a request at the same time: look again
+                continue
+            return session
+        raise IdempotencyConflict("This Idempotency-Key is in use for other sessions.")
+
+    async def _new(
+        self, caller: Caller, agent: str | None, chat_id: ChatId | None, metadata: bytes
+    ) -> NewSession:
+        if agent is not None and not self._has_agent(agent):
+            raise UnknownAgent("There is no agent of that name.")
+        if chat_id is not None:
+            agent = await self._agent_of(chat_id, caller.owner, agent)
+        owner = caller.owner or Owner(None, new_visitor_id())
+        cookie = self._tokens.visitor_cookie(owner.visitor_id) if owner.visitor_id else None
+        return NewSession(
+            session_id=new_session_id(),
+            chat_id=chat_id or new_chat_id(),
+            user_id=owner.user_id,
+            visitor_id=owner.visitor_id,
+            agent=agent or self._default_agent,
+            metadata=metadata.decode(),
+            new_chat=chat_id is None,
+            visitor_hash=self._tokens.hash(cookie) if cookie else None,
+            idempotency_hash=None,
+        )
+
+    @property
+    def _first_ttl(self) -> float:
+        return min(self._settings.ttl_seconds, self._settings.max_seconds)
 
     def _key_hash(self, caller: Caller, key: str) -> bytes:
         # A caller without a cookie is known by its address, so that a start whose answer,
         # cookie and all, was lost can be repeated.
         who = repr(caller.owner) if caller.owner else f"address {caller.address}"
         return self._tokens.hash(f"{who}\n{key}")
-
-    def _owner(self, caller: Caller) -> tuple[Owner, VisitorId | None]:
-        if caller.owner is not None:
-            return caller.owner, None
-        visitor = new_visitor_id()
-        return Owner(None, visitor), visitor
 
     async def _agent_of(self, chat_id: ChatId, owner: Owner | None, agent: str | None) -> str:
         chat = None
@@ -251,7 +287,7 @@ class SessionService:
 
     async def _store(self, items: Sequence[NewSession]) -> list[Session]:
         async with self._postgres.statement() as db:
-            return await SessionRepository(db).start(items, ttl_seconds=self._settings.ttl_seconds)
+            return await SessionRepository(db).start(items, ttl_seconds=self._first_ttl)
 
     async def _record(self, activities: Sequence[Activity]) -> None:
         totals: dict[SessionId, Activity] = {}

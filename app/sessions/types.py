@@ -49,5 +49,5 @@ class NewSession(NamedTuple):
     agent: str
     metadata: str  # JSON
     new_chat: bool
-    visitor_hash: bytes | None  # of a new visitor's secret
+    visitor_hash: bytes | None  # of the visitor's secret, for one that is not there yet
     idempotency_hash: bytes | None

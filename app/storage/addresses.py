@@ -12,9 +12,13 @@ class BadAddress(AppError):
     kind = Kind.INVALID
 
 
-# libpq's words that asyncpg knows under another name
-_ASYNCPG_NAMES = {"sslmode": "ssl", "connect_timeout": "timeout"}
-_ASYNCPG_KNOWS = {"host", "port", "ssl", "timeout", "target_session_attrs", "command_timeout"}
+# The options both drivers understand, by libpq's name, and what asyncpg calls them.
+_ASYNCPG_NAMES = {
+    "host": "host",
+    "port": "port",
+    "sslmode": "ssl",
+    "target_session_attrs": "target_session_attrs",
+}
 
 
 def parse_database_url(text: str) -> URL:
@@ -35,22 +39,28 @@ def parse_database_url(text: str) -> URL:
 
 
 def for_asyncpg(text: str) -> tuple[URL, dict[str, str]]:
-    """Return the URL for SQLAlchemy on asyncpg, and the server settings it carried."""
+    """Return the URL for SQLAlchemy on asyncpg, and the server settings it carried.
+
+    Raises:
+        BadAddress: as above, or an option that not both drivers know.
+    """
     url = parse_database_url(text)
     query: dict[str, str] = {}
     server_settings: dict[str, str] = {}
     for name, value in url.query.items():
         one = value if isinstance(value, str) else value[-1]
-        known_as = _ASYNCPG_NAMES.get(name, name)
-        if known_as in _ASYNCPG_KNOWS:
-            query[known_as] = one
+        if name in _ASYNCPG_NAMES:
+            query[_ASYNCPG_NAMES[name]] = one
         elif name == "application_name":
             server_settings[name] = one
-        else:
+        elif name != "connect_timeout":  # for this driver COLLOQUY_DATABASE__CONNECT_SECONDS is
             raise BadAddress(f"COLLOQUY_DATABASE_URL: the option {name!r} is not known.")
     return url.set(drivername="postgresql+asyncpg", query=query), server_settings
 
 
 def for_psycopg(text: str) -> str:
-    """Return the URL as psycopg's libpq reads it."""
-    return parse_database_url(text).render_as_string(hide_password=False)
+    """Return the URL as psycopg's libpq reads it: a space is ``%20`` everywhere."""
+    head, mark, query = (
+        parse_database_url(text).render_as_string(hide_password=False).partition("?")
+    )
+    return head.replace(" ", "%20") + mark + query.replace("+", "%20")

@@ -1,12 +1,13 @@
 """Writing many callers' rows together: now and waited for, or later and not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import structlog
 
-from app.kit.errors import AppError
+from app.kit.errors import AppError, Unavailable
 
 log = structlog.get_logger()
 
@@ -18,7 +19,7 @@ class GroupWriter(Generic[T, R]):
     """Writes what several callers bring in one statement; each waits for its own result.
 
     Nobody is held up to wait for company: a batch is whatever came in while the one
-    before it was being written. ``run`` must be running.
+    before it was being written. ``run`` must be running; it may run once.
 
     Args:
         write: stores items and returns their results in the same order. If it fails,
@@ -33,38 +34,68 @@ class GroupWriter(Generic[T, R]):
         self._limit = limit
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._arrived = asyncio.Event()
+        self._stopped = False
 
     async def submit(self, item: T) -> R:
-        """Store ``item`` and return its result once it is committed."""
+        """Store ``item`` and return its result once it is committed.
+
+        Raises:
+            Unavailable: the service is stopping; if the item was being written just then,
+                whether it was stored is not known.
+            Exception: whatever ``write`` raised for the batch.
+        """
+        return await self.put(item)
+
+    def put(self, item: T) -> asyncio.Future[R]:
+        """Do the same without waiting: the result is what ``submit`` returns or raises.
+
+        Raises:
+            Unavailable: the service is stopping.
+        """
+        if self._stopped:
+            raise _stopping()
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         self._arrived.set()
-        return await future
+        return future
 
     async def run(self) -> None:
-        """Write batches until cancelled."""
-        while True:
-            await self._arrived.wait()
-            batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
-            if not self._waiting:
-                self._arrived.clear()
-            await self._write_batch(batch)
+        """Write batches until cancelled; whoever still waits then is told so."""
+        try:
+            while True:
+                await self._arrived.wait()
+                batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+                if not self._waiting:
+                    self._arrived.clear()
+                await self._write_batch(batch)
+        finally:
+            self._stopped = True
+            self._fail(self._waiting, _stopping())
 
     async def _write_batch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        batch = [one for one in batch if not one[1].done()]  # nobody waits for the others
+        if not batch:
+            return
         try:
             results = await self._write([item for item, _ in batch])
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():  # a caller may have gone
+                    future.set_result(result)
         except asyncio.CancelledError:
-            for _, future in batch:
-                future.cancel()
+            self._fail(batch, _stopping())
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to the callers
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-        else:
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+            self._fail(batch, error)
+
+    @staticmethod
+    def _fail(batch: Iterable[tuple[T, asyncio.Future[R]]], error: Exception) -> None:
+        for _, future in batch:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("This server is stopping; try again.", retry_after_ms=1_000)
 
 
 class WriteBehind(Generic[T]):
@@ -77,7 +108,7 @@ class WriteBehind(Generic[T]):
         name: for the log.
         write: stores the items; one that fails is tried again with the next batch.
         seconds: how long items are collected.
-        limit: items kept while Postgres is away; the oldest are dropped and counted.
+        limit: items kept, at most; of more, the oldest are dropped and counted.
     """
 
     def __init__(
@@ -92,13 +123,14 @@ class WriteBehind(Generic[T]):
         self._write = write
         self._seconds = seconds
         self._limit = limit
-        self._items: list[T] = []
+        self._items: deque[T] = deque()
         self._arrived = asyncio.Event()
         self.dropped = 0
         self.failures = 0
 
     def add(self, item: T) -> None:
         self._items.append(item)
+        self._drop_excess()
         self._arrived.set()
 
     async def run(self) -> None:
@@ -110,12 +142,16 @@ class WriteBehind(Generic[T]):
 
     async def flush(self) -> None:
         """Write everything collected so far. Never raises."""
-        items, self._items = self._items, []
+        items = list(self._items)
+        self._items.clear()
         self._arrived.clear()
         if not items:
             return
         try:
             await self._write(items)
+        except asyncio.CancelledError:
+            self._put_back(items)  # for the last flush: rather twice than never
+            raise
         except AppError as error:
             self.failures += 1
             log.warning("write_behind_failed", what=self._name, items=len(items), code=error.code)
@@ -126,9 +162,11 @@ class WriteBehind(Generic[T]):
             log.exception("write_behind_crashed", what=self._name, items=len(items))
 
     def _put_back(self, items: list[T]) -> None:
-        self._items = items + self._items
-        excess = len(self._items) - self._limit
-        if excess > 0:
-            del self._items[:excess]
-            self.dropped += excess
+        self._items.extendleft(reversed(items))
+        self._drop_excess()
         self._arrived.set()
+
+    def _drop_excess(self) -> None:
+        while len(self._items) > self._limit:
+            self._items.popleft()
+            self.dropped += 1

@@ -13,10 +13,12 @@ from app.storage.addresses import for_asyncpg
 
 RETRY_AFTER_MS = 2_000
 
+Db = AsyncConnection  # what a unit of work is done on
+
 # SQLSTATE classes that say "not now" rather than "not so" (PostgreSQL manual, appendix A):
-# connection exceptions, insufficient resources (disk full, too many connections), operator
-# intervention (shutting down, statement timeout), system error.
-_TEMPORARY_CLASSES = ("08", "53", "57", "58")
+# connection exceptions, transaction rollback (deadlock), insufficient resources (disk full,
+# too many connections), operator intervention (shutting down, statement timeout), system error.
+_TEMPORARY_CLASSES = ("08", "40", "53", "57", "58")
 
 
 class Postgres:
@@ -29,6 +31,7 @@ class Postgres:
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_timeout=settings.connect_seconds,
+            hide_parameters=True,  # errors are logged; texts, tokens and ids must not be
             pool_pre_ping=False,  # a dead connection is found by its use, and retired
             connect_args={
                 "timeout": settings.connect_seconds,

@@ -66,7 +66,7 @@ def error_body(error: AppError, details: Any = None) -> dict[str, Any]:
 
 
 def error_response(error: AppError, *, status: int | None = None, details: Any = None) -> Response:
-    headers = {}
+    headers = {"cache-control": "no-store"}
     if error.retry_after_ms is not None:
         headers["retry-after"] = str(-(-error.retry_after_ms // 1000))
     if error.kind is Kind.UNAUTHENTICATED:

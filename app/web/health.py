@@ -49,6 +49,6 @@ ENDPOINTS = [
         ready,
         "Whether it should be sent people.",
         answer=ReadyView,
-        errors=(503,),
+        also=(503,),
     ),
 ]

@@ -28,10 +28,12 @@ class ErrorView(BaseModel):
 def document(endpoints: Iterable[Endpoint], *, version: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 description of ``endpoints``."""
     endpoints = list(endpoints)
-    bodies = dict.fromkeys(one.body for one in endpoints if one.body)
-    answers = dict.fromkeys(one.answer for one in endpoints if one.answer)
-    models: list[tuple[type[BaseModel], Any]] = [(model, "validation") for model in bodies]
-    models += [(model, "serialization") for model in (*answers, ErrorView)]
+    bodies = [one.body for one in endpoints if one.body is not None]
+    answers = [one.answer for one in endpoints if one.answer is not None]
+    answers.append(ErrorView)
+    models: list[tuple[type[BaseModel], Any]] = []
+    models += [(model, "validation") for model in dict.fromkeys(bodies)]
+    models += [(model, "serialization") for model in dict.fromkeys(answers)]
     refs, schemas = models_json_schema(models, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -71,11 +73,13 @@ def _operation(endpoint: Endpoint, path: str, refs: Any) -> dict[str, Any]:
         for name, what in endpoint.headers.items()
     ]
     responses: dict[str, Any] = {}
-    for status in endpoint.errors:
-        responses[str(status)] = _content("An error.", refs[ErrorView, "serialization"])
     if endpoint.answer is not None:
         answer = _content(endpoint.summary, refs[endpoint.answer, "serialization"])
-        responses = {str(endpoint.status): answer, **responses}
+        responses = {str(status): answer for status in (endpoint.status, *endpoint.also)}
+    # Any request may meet a bug, any unsafe one may be another site's.
+    anywhere = {500} if endpoint.method == "GET" else {403, 500}
+    for status in sorted({*endpoint.errors} | anywhere):
+        responses[str(status)] = _content("An error.", refs[ErrorView, "serialization"])
     operation: dict[str, Any] = {"summary": endpoint.summary, "responses": responses}
     if parameters:
         operation["parameters"] = parameters

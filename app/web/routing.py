@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from app.kit.endpoint import Endpoint, Reply
 from app.kit.errors import AppError
@@ -66,7 +66,10 @@ async def _body(request: Request, endpoint: Endpoint) -> object:
 def _response(endpoint: Endpoint, reply: Reply) -> Response:
     content = b"" if reply.body is None else reply.body.model_dump_json().encode()
     response = Response(
-        content, status_code=reply.status or endpoint.status, media_type="application/json"
+        content,
+        status_code=reply.status or endpoint.status,
+        media_type="application/json",
+        headers={"cache-control": "no-store"},  # tokens and chats: for this reader, now
     )
     for name, value in reply.headers:
         response.raw_headers.append((name.encode("latin-1"), value.encode("latin-1")))
@@ -79,27 +82,32 @@ async def on_app_error(_: Request, error: Exception) -> Response:
     return error_response(error)
 
 
-async def on_http_error(_: Request, error: Exception) -> Response:
+async def on_http_error(request: Request, error: Exception) -> Response:
     """Starlette's own refusals, in our shape."""
     if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004
-        return error_response(
+        answer = error_response(
             MethodNotAllowed("This address does not have that method."), status=405
         )
+        answer.headers["allow"] = ", ".join(sorted(_methods_here(request)))
+        return answer
     return error_response(NotFound("There is nothing at this address."))
+
+
+def _methods_here(request: Request) -> set[str]:
+    """Return the methods of all routes of the address: each route has but its own."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found
 
 
 async def on_disconnect(_: Request, __: Exception) -> Response:
     return Response(status_code=499)  # nobody reads it
 
 
-async def on_bug(_: Request, __: Exception) -> Response:
-    """Anything unexpected: logged by the server with its traceback, never shown."""
-    return error_response(AppError("Something went wrong on our side."))
-
-
 HANDLERS = {
     AppError: on_app_error,
     HTTPException: on_http_error,
     ClientDisconnect: on_disconnect,
-    Exception: on_bug,
 }

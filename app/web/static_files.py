@@ -33,7 +33,7 @@ async def _root_file(request: Request) -> Response:
     path = FOLDER / request.url.path.strip("/")
     if not path.is_file():
         raise HTTPException(404)
-    return FileResponse(path)
+    return FileResponse(path, headers={"cache-control": "no-cache"})
 
 
 def routes() -> list[BaseRoute]:

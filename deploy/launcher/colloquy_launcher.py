@@ -4,8 +4,6 @@ Colloquy's package is called ``app``, and so are many others. This module's name
 own, so it is found whatever lies around, and can say in a sentence what hides what.
 """
 
-# ruff: noqa: INP001  (alone on purpose: it becomes a top-level module)
-
 import importlib.util
 import sys
 from pathlib import Path

@@ -188,7 +188,7 @@ async def test_the_first_question_of_the_readme_shows_both_teams_and_a_source(
         answer = page.get_by_role("region", name="Answer")
         await expect(answer).to_contain_text("397.8")
         await expect(answer).to_contain_text("Sources")
-        await page.get_by_role("button", name="Show progress").click()
+        await page.locator("button[aria-controls=steps]").click()
         rail = page.get_by_role("list", name="Progress")
         await expect(rail).to_contain_text("Analysis")
         await expect(rail).to_contain_text("Search")

@@ -29,7 +29,7 @@ def test_the_walk_names_its_steps() -> None:
     assert len(NAMES) >= 12
 
 
-@pytest.mark.parametrize(("module", "name"), NAMES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=str)
 def test_every_step_of_the_walk_exists(module: str, name: str) -> None:
     found = importlib.import_module(module)
 
@@ -40,10 +40,13 @@ def test_every_step_of_the_walk_exists(module: str, name: str) -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    broken = []
-    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", path.read_text("utf-8")):
-            if not (path.parent / target).exists():
-                broken.append(f"{path.relative_to(ROOT)} → {target}")
+    link = re.compile(r"\]\((?!https?://|#|mailto:)([^)#]+)")
+
+    broken = [
+        f"{path.relative_to(ROOT)} → {target}"
+        for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for target in link.findall(path.read_text("utf-8"))
+        if not (path.parent / target).exists()
+    ]
 
     assert broken == []

@@ -14,7 +14,7 @@ from app.kit.clock import SystemClock
 from app.knowledge.service import KnowledgeService
 from app.settings import DatabaseSettings, KnowledgeSettings
 from app.storage import migrations
-from app.storage.addresses import for_psycopg, parse_database_url
+from app.storage.addresses import for_psycopg
 from app.storage.postgres import Postgres
 
 _TEMPLATE = "tests_template"
@@ -68,5 +68,5 @@ class Databases:
             await db.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def _url(self, name: str) -> str:
-        address = parse_database_url(self._stores.database_url)
-        return address.set(database=name).render_as_string(hide_password=False)
+        before, after = self._stores.database_url.split("?")
+        return f"{before.rpartition('/')[0]}/{name}?{after}"

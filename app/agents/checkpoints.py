@@ -1,0 +1,95 @@
+"""LangGraph's tables: rows of many runs written at once, and old ones dropped."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from app.agents.buffer import Batch, Write
+
+# One statement is one transaction and one round trip, however many rows and runs.
+_STORE = """
+WITH blobs AS (
+    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %b::bytea[])
+    ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING
+), firm AS (
+    INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path,
+        idx, channel, type, blob)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::int[], %s::text[], %s::text[], %b::bytea[])
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO NOTHING
+), latest AS (
+    INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path,
+        idx, channel, type, blob)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::int[], %s::text[], %s::text[], %b::bytea[])
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO UPDATE
+    SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob
+)
+INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id,
+    checkpoint, metadata)
+SELECT thread_id, space, id, parent, body::jsonb, metadata::jsonb
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS given (thread_id, space, id, parent, body, metadata)
+ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE
+SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata
+"""
+
+# Of each graph the newest checkpoint stays, and what it refers to; of a subgraph's call
+# nothing, once the graph that called it has gone on. Ids and versions grow with time, and
+# all parts see one snapshot, so rows of a run at work are never touched. Threads with a
+# DeltaChannel stay as they are: their checkpoints can be read only with their ancestors.
+_PRUNE = """
+WITH heads AS (
+    SELECT DISTINCT ON (checkpoint_ns) checkpoint_ns AS ns, checkpoint_id AS id,
+        checkpoint -> 'channel_versions' AS versions,
+        strpos(checkpoint_ns, ':') > 0 AS is_call, metadata -> 'parents' ->> '' AS root
+    FROM checkpoints WHERE thread_id = %(thread)s
+        AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE thread_id = %(thread)s
+            AND metadata ?| array['counters_since_delta_snapshot', 'delta_writes_versioned'])
+    ORDER BY checkpoint_ns DESC, checkpoint_id DESC
+), kept AS (
+    SELECT ns, id, versions, is_call AND root < (SELECT id FROM heads WHERE ns = '') AS is_over
+    FROM heads
+), points AS (
+    DELETE FROM checkpoints c USING kept
+    WHERE c.thread_id = %(thread)s AND c.checkpoint_ns = kept.ns
+        AND (c.checkpoint_id < kept.id OR kept.is_over)
+), writes AS (
+    DELETE FROM checkpoint_writes w USING kept
+    WHERE w.thread_id = %(thread)s AND w.checkpoint_ns = kept.ns
+        AND (w.checkpoint_id < kept.id OR kept.is_over)
+), parents AS (
+    UPDATE checkpoints c SET parent_checkpoint_id = NULL FROM kept
+    WHERE c.thread_id = %(thread)s AND c.checkpoint_ns = kept.ns AND c.checkpoint_id = kept.id
+        AND NOT coalesce(kept.is_over, false) AND c.parent_checkpoint_id IS NOT NULL
+)
+DELETE FROM checkpoint_blobs b USING kept
+WHERE b.thread_id = %(thread)s AND b.checkpoint_ns = kept.ns
+    AND (b.version < coalesce(kept.versions ->> b.channel, '') OR kept.is_over)
+"""
+
+
+async def store(connection: AsyncConnection[DictRow], batch: Batch) -> None:
+    """Write the rows of a batch, all or none."""
+    await connection.execute(
+        _STORE,
+        [
+            *_columns(batch.blobs.values(), 6),
+            *_columns(batch.firm.values(), len(Write._fields)),
+            *_columns(batch.latest.values(), len(Write._fields)),
+            *_columns(batch.points.values(), 6),
+        ],
+    )
+
+
+async def prune(connection: AsyncConnection[DictRow], thread_id: str) -> None:
+    """Drop all of a thread but the newest checkpoint of each of its graphs."""
+    await connection.execute(_PRUNE, {"thread": thread_id})
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return columns or [[] for _ in range(width)]

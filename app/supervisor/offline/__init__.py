@@ -1,0 +1,1 @@
+"""The intelligence that needs no model: planning, writing, choosing passages."""

@@ -1,0 +1,1 @@
+"""The specialists of a run: search, document and analysis."""

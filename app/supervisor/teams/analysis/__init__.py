@@ -1,0 +1,1 @@
+"""The analysis team: sums, percentages, units, dates and small tables, with the steps."""

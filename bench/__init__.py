@@ -1,0 +1,1 @@
+"""Measures the service against its own floor: ``python -m bench``."""

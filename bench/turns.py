@@ -1,0 +1,132 @@
+"""A turn through the whole service, beside the same graph alone, in the same minutes."""
+
+from collections import defaultdict
+from typing import Any
+
+from bench.lab import LOAD_CORE, SERVER_CORE, Lab, Server, serving, working
+from bench.plan import Plan
+from bench.report import Figure, Goal, median, percentile, print_table
+from bench.worker import Worker
+
+_CONCURRENCY = (1, 16, 64)
+_TURNS_PER_SECOND = 60
+_FIRST_EVENT_MS = {1: 5, 16: 40}
+_MARKS = ("ack", "first_event", "first_progress", "first_words", "end", "whole")
+
+Rounds = defaultdict[int, list[dict[str, float]]]
+
+
+def measure_floor(lab: Lab, plan: Plan) -> list[Figure]:
+    """The graph in process, without and with LangGraph's own saver."""
+    alone, saved = Rounds(list), Rounds(list)
+    with working("bench.floor", core=SERVER_CORE) as floor:
+        _warm_floor(floor, lab)
+        for _ in range(plan.rounds):
+            _floor_round(floor, lab, plan, alone, saved)
+        floor.do("close")
+    return _floor_figures(alone, saved)
+
+
+def measure(lab: Lab, plan: Plan) -> list[Figure]:
+    """The floor and the service, round by round, and what one is of the other."""
+    alone, saved, served = Rounds(list), Rounds(list), Rounds(list)
+    times: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
+    with (
+        working("bench.floor", core=SERVER_CORE) as floor,
+        working("bench.load", core=LOAD_CORE) as load,
+        serving(lab) as server,
+    ):
+        first = load.do("turns", port=server.port, concurrency=1, seconds=0.01, lead=0)
+        _warm_floor(floor, lab)
+        load.do("turns", port=server.port, concurrency=16, seconds=plan.warm_seconds, lead=0)
+        for _ in range(plan.rounds):
+            _floor_round(floor, lab, plan, alone, saved)
+            for concurrency in _CONCURRENCY:
+                turns = _served(lab, server, load, plan, concurrency)
+                served[concurrency].append(turns["numbers"])
+                for mark in _MARKS:
+                    times[concurrency, mark] += turns["ms"][mark]
+        floor.do("close")
+    floor_figures = _floor_figures(alone, saved)
+    figures = [
+        _figure(concurrency, served[concurrency], times, floor_figures)
+        for concurrency in _CONCURRENCY
+    ]
+    print_table("A turn through the whole service", figures)
+    cold = Figure("first turn of a fresh process", {"end_ms": first["cold_ms"]})
+    return [*floor_figures, *figures, cold]
+
+
+def _served(
+    lab: Lab, server: Server, load: Worker, plan: Plan, concurrency: int
+) -> dict[str, Any]:
+    before = lab.cpu(server, load)
+    turns = load.do(
+        "turns",
+        port=server.port,
+        concurrency=concurrency,
+        seconds=plan.turn_seconds,
+        lead=plan.lead_seconds,
+    )
+    server.settle()  # what a turn leaves to be done after it is a part of it
+    after = lab.cpu(server, load)
+    numbers = {"turns_per_second": turns["counted"] / plan.turn_seconds}
+    for who, seconds in after.items():
+        numbers[f"{who}_cpu_ms"] = (seconds - before[who]) * 1000 / turns["turns"]
+    numbers["frames"] = turns["frames"] / turns["turns"]
+    return {"numbers": numbers, "ms": turns["ms"]}
+
+
+def _floor_round(floor: Worker, lab: Lab, plan: Plan, alone: Rounds, saved: Rounds) -> None:
+    for concurrency in _CONCURRENCY:
+        given = {"concurrency": concurrency, "seconds": plan.floor_seconds}
+        alone[concurrency].append(_floor_numbers(floor.do("turns", **given)))
+        turns = floor.do("turns", **given, database_url=lab.database_url)
+        saved[concurrency].append(_floor_numbers(turns))
+
+
+def _warm_floor(floor: Worker, lab: Lab) -> None:
+    floor.do("turns", concurrency=4, seconds=0.2)
+    floor.do("turns", concurrency=16, seconds=0.2, database_url=lab.database_url)
+
+
+def _floor_numbers(turns: dict[str, Any]) -> dict[str, float]:
+    return {
+        "turns_per_second": turns["per_second"],
+        "cpu_ms": turns["cpu_ms"],
+        "whole_ms_p50": percentile(turns["ms"], 0.5),
+    }
+
+
+def _floor_figures(alone: Rounds, saved: Rounds) -> list[Figure]:
+    without = [Figure(f"graph c{c}", _medians(alone[c])) for c in _CONCURRENCY]
+    withit = [Figure(f"graph+saver c{c}", _medians(saved[c])) for c in _CONCURRENCY]
+    print_table("The floor: the graph in process, no saver, no socket", without)
+    print_table("The same with LangGraph's own saver, durability async", withit)
+    return [*without, *withit]
+
+
+def _figure(
+    concurrency: int,
+    rounds: list[dict[str, float]],
+    times: dict[tuple[int, str], list[float]],
+    floor: list[Figure],
+) -> Figure:
+    numbers = _medians(rounds)
+    by_name = {figure.name: figure.numbers for figure in floor}
+    rate = numbers["turns_per_second"]
+    for name, of in (("of_the_floor", "graph"), ("of_the_floor_with_saver", "graph+saver")):
+        numbers[name] = rate / by_name[f"{of} c{concurrency}"]["turns_per_second"]
+    for mark in _MARKS:
+        numbers[f"{mark}_ms_p50"] = percentile(times[concurrency, mark], 0.5)
+        numbers[f"{mark}_ms_p99"] = percentile(times[concurrency, mark], 0.99)
+    goals = []
+    if concurrency > 1:
+        goals.append(Goal("turns_per_second", at_least=_TURNS_PER_SECOND))
+    if concurrency in _FIRST_EVENT_MS:
+        goals.append(Goal("first_event_ms_p50", at_most=_FIRST_EVENT_MS[concurrency]))
+    return Figure(f"turn c{concurrency}", numbers, goals)
+
+
+def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {name: median([one[name] for one in rounds]) for name in rounds[0]}

@@ -1,0 +1,262 @@
+"""Durable events: whatever was committed reaches the log, once, in the order of commit."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis
+
+from app.events import outbox
+from app.events.errors import StaleFence
+from app.events.log import EventLog
+from app.events.outbox import EventPublisher
+from app.kit.ids import ChatId
+from app.settings import EventSettings
+from app.storage.postgres import Postgres
+from tests.events.scene import commit, durable_event, new_chat, outgoing, titles, unsent
+
+
+@pytest.fixture
+async def chat(postgres: Postgres) -> ChatId:
+    return await new_chat(postgres)
+
+
+@asynccontextmanager
+async def full_store(redis: Redis) -> AsyncIterator[None]:
+    """Have Redis refuse every write."""
+    await redis.config_set("maxmemory", "1")
+    try:
+        yield
+    finally:
+        await redis.config_set("maxmemory", "0")
+
+
+async def test_a_committed_event_is_published_and_its_row_removed(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    durable = await commit(publisher, postgres, chat, "a", "b")
+    assert await unsent(postgres, chat) == [1, 2]
+
+    appended = await publisher.publish_durable(durable)
+    await publisher.sent.flush()
+
+    assert appended is not None
+    assert (appended.first_offset, appended.added) == (1, 2)
+    assert await titles(event_log, chat) == ["a", "b"]
+    assert await unsent(postgres, chat) == []
+
+
+async def test_an_event_of_a_transaction_that_fails_never_existed(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    async def fail_late() -> None:
+        async with postgres.unit() as db:
+            await publisher.store(db, chat, [durable_event("a")], last_seq=1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail_late()
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "b"))
+
+    assert await titles(event_log, chat) == ["b"]
+
+
+async def test_what_a_crash_left_behind_is_relayed(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    await commit(publisher, postgres, chat, "a", "b", age_seconds=60)
+    await commit(publisher, postgres, chat, "c", age_seconds=60)
+
+    restarted = EventPublisher(event_log=event_log, postgres=postgres)
+    assert await restarted.relay() >= 1
+    await restarted.sent.flush()
+
+    assert await titles(event_log, chat) == ["a", "b", "c"]
+    assert await unsent(postgres, chat) == []
+
+
+async def test_what_is_still_on_its_way_is_not_relayed(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    await commit(publisher, postgres, chat, "a")
+
+    await publisher.relay()
+
+    assert await titles(event_log, chat) == []
+
+
+async def test_a_relay_repeats_nothing(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    """The row was sent, but the node died before it was removed."""
+    durable = await commit(publisher, postgres, chat, "a", age_seconds=60)
+    await publisher.publish_durable(durable)
+
+    restarted = EventPublisher(event_log=event_log, postgres=postgres)
+    await asyncio.gather(restarted.relay(), publisher.relay())
+    await restarted.sent.flush()
+
+    assert await titles(event_log, chat) == ["a"]
+    assert await unsent(postgres, chat) == []
+
+
+async def test_older_events_that_are_missing_go_first(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    await commit(publisher, postgres, chat, "a")
+    await commit(publisher, postgres, chat, "b", "c")
+    durable = await commit(publisher, postgres, chat, "d", "e")
+
+    await publisher.publish_durable(durable)
+    await publisher.sent.flush()
+
+    assert await titles(event_log, chat) == ["a", "b", "c", "d", "e"]
+    assert await unsent(postgres, chat) == []
+
+
+async def test_more_than_a_batch_is_relayed_in_order(
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    chat: ChatId,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "_BATCH", 7)
+    monkeypatch.setattr(outbox, "_AFTER", outbox._AFTER.limit(7))
+    said = [str(n) for n in range(40)]
+    await commit(publisher, postgres, chat, *said)
+    durable = await commit(publisher, postgres, chat, "last")
+
+    await publisher.publish_durable(durable)
+    await publisher.sent.flush()
+
+    assert await titles(event_log, chat) == [*said, "last"]
+    assert await unsent(postgres, chat) == []
+
+
+async def test_commits_published_in_any_order_by_anyone_are_in_the_log_in_theirs(
+    event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    rng = random.Random(7)
+    nodes = [EventPublisher(event_log=event_log, postgres=postgres) for _ in range(3)]
+
+    async def work(node: EventPublisher, worker: int) -> None:
+        for turn in range(12):
+            durable = await commit(node, postgres, chat, f"{worker}-{turn}-a", f"{worker}-{turn}-b")
+            for _ in range(rng.randint(0, 3)):
+                await asyncio.sleep(0)
+            if rng.random() < 0.7:  # the others are lost on the way, as by a crash
+                await node.publish_durable(durable)
+
+    await asyncio.gather(*(work(rng.choice(nodes), worker) for worker in range(6)))
+    await nodes[0].publish_durable(await commit(nodes[0], postgres, chat, "end"))
+    for node in nodes:
+        await node.sent.flush()
+
+    said = await titles(event_log, chat)
+    assert len(said) == len(set(said)) == 6 * 12 * 2 + 1
+    for worker in range(6):
+        own = [title for title in said if title.startswith(f"{worker}-")]
+        assert own == [f"{worker}-{turn}-{part}" for turn in range(12) for part in "ab"]
+    assert await unsent(postgres, chat) == []
+
+
+async def test_an_event_of_an_owner_who_was_replaced_is_dropped_and_its_row_removed(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "a", fence=2))
+    stale = await commit(publisher, postgres, chat, "stale", fence=1, age_seconds=60)
+
+    with pytest.raises(StaleFence):
+        await publisher.publish_durable(stale)
+    await publisher.relay()
+    await publisher.sent.flush()
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "b", fence=2))
+
+    assert await titles(event_log, chat) == ["a", "b"]
+    await publisher.sent.flush()
+    assert await unsent(postgres, chat) == []
+
+
+async def test_a_store_that_is_away_delays_durable_events_and_loses_none(
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    redis: Redis,
+    chat: ChatId,
+) -> None:
+    durable = await commit(publisher, postgres, chat, "a")
+
+    async with full_store(redis):
+        assert await publisher.publish_durable(durable) is None
+    await publisher.relay()  # at once: this node knows that it is behind
+    await publisher.sent.flush()
+
+    assert await titles(event_log, chat) == ["a"]
+    assert await unsent(postgres, chat) == []
+
+
+async def test_a_new_runs_words_do_not_overtake_the_last_runs_end(
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    redis: Redis,
+    chat: ChatId,
+) -> None:
+    """The words' newer fence had the log drop the older events as overtaken: a chat then
+    never saw how its last run ended.
+    """
+    end = await commit(publisher, postgres, chat, "end of 1", fence=1)
+    start = await commit(publisher, postgres, chat, "start of 2", fence=2)
+    async with full_store(redis):
+        assert await publisher.publish_durable(end) is None
+        assert await publisher.publish_durable(start) is None
+
+    await publisher.publish(chat, [outgoing("word", size=1)], fence=2)
+
+    assert await titles(event_log, chat) == ["end of 1", "start of 2", "x"]
+
+
+async def test_after_the_log_was_lost_only_what_was_not_sent_is_sent_again(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "a", "b"))
+    await publisher.sent.flush()
+    await event_log.forget(chat)
+    await commit(publisher, postgres, chat, "c")
+
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "d"))
+
+    assert await titles(event_log, chat) == ["c", "d"]
+
+
+async def test_removing_rows_reaches_only_what_was_sent(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    other = await new_chat(postgres)
+    first = await commit(publisher, postgres, chat, "a")
+    await commit(publisher, postgres, chat, "b")
+    await commit(publisher, postgres, other, "a")
+
+    await publisher.publish_durable(first)
+    await publisher.sent.flush()
+
+    assert await unsent(postgres, chat) == [2]
+    assert await unsent(postgres, other) == [1]
+
+
+async def test_a_relay_goes_on_after_a_chat_that_is_stale(
+    redis: Redis, postgres: Postgres, chat: ChatId
+) -> None:
+    event_log = EventLog(redis, EventSettings())
+    publisher = EventPublisher(event_log=event_log, postgres=postgres)
+    await event_log.append(chat, [outgoing("newer")], fence=9)
+    await commit(publisher, postgres, chat, "stale", fence=1, age_seconds=60)
+    other = await new_chat(postgres)
+    await commit(publisher, postgres, other, "a", age_seconds=60)
+
+    await publisher.relay()
+
+    assert await titles(event_log, other) == ["a"]

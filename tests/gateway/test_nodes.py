@@ -1,0 +1,137 @@
+"""Two nodes, one chat: it does not matter which of them a client comes to."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.settings import Settings
+from tests.sessions.test_routes import path_of
+from tests.support.client import Client
+from tests.support.node import Node, running_node
+from tests.support.scripted import GATES, NAME
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+async def other(settings: Settings) -> AsyncIterator[Node]:
+    async with running_node(settings) as other:
+        yield other
+
+
+def at(node: Node, client: Client) -> Client:
+    """The same browser, at another node."""
+    there = node.client()
+    there.http.cookies.update(client.http.cookies)
+    return there
+
+
+async def test_a_chat_is_followed_live_from_both_nodes(node: Node, other: Node) -> None:
+    client = node.client()
+    session = await client.start(agent=NAME)
+
+    async with (
+        client.socket(session, hello={"tab": "a"}) as here,
+        at(other, client).socket(session, hello={"tab": "b"}) as there,
+    ):
+        await here.ask("say:from say:here")
+        await there.until_end()
+        await there.ask("say:from say:there")
+        await there.until_end()
+        await here.until(lambda event: event["type"] == "run_completed" and event["offset"] > 7)
+
+    assert here.numbered() == there.numbered()
+    assert here.seen[0]["node"] != there.seen[0]["node"]
+
+
+async def test_a_client_goes_on_at_the_other_node_where_it_was(node: Node, other: Node) -> None:
+    client = node.client()
+    session = await client.start(agent=NAME)
+    gate = uuid.uuid4().hex
+    async with client.socket(session, hello={"tab": "t"}) as first:
+        await first.ask(f"say:Hel wait:{gate} say:lo")
+        event = await first.until("message_delta")
+        after = {
+            "epoch": first.seen[0]["epoch"],
+            "offset": event["offset"],
+            "key": event["key"],
+        }
+
+    await GATES.wait_until_reached(gate)
+    there = at(other, client)
+    async with there.socket(session, hello={"tab": "t", "after": after}) as second:
+        GATES.open(gate)
+        await second.until_end()
+
+    assert second.seen[0]["resumed"] is True
+    events = first.numbered() + second.numbered()
+    assert [one["offset"] for one in events] == list(range(1, len(events) + 1))
+
+
+async def test_a_session_ended_at_one_node_ends_at_both(node: Node, other: Node) -> None:
+    client = node.client()
+    session = await client.start()
+
+    async with (
+        client.socket(session, hello={}) as here,
+        at(other, client).socket(session, hello={}) as there,
+    ):
+        await at(other, client).http.delete(path_of(session))
+
+        for socket in (here, there):
+            assert (await socket.closed())[0] == 4010
+            assert socket.types()[-1] == "session_ended"
+
+
+async def test_connections_at_both_nodes_are_known_at_either(node: Node, other: Node) -> None:
+    client = node.client()
+    session = await client.start()
+
+    async with (
+        client.socket(session, hello={"tab": "a"}),
+        at(other, client).socket(session, hello={"tab": "b"}),
+    ):
+        for one in (client, at(other, client)):
+            state = (await one.http.get(path_of(session))).json()
+            assert {(there["tab"], there["node"]) for there in state["connections"]} == {
+                ("a", node.services.node),
+                ("b", other.services.node),
+            }
+
+    async def nobody() -> bool:
+        return (await client.http.get(path_of(session))).json()["live"] is False
+
+    await eventually(nobody)
+
+
+async def test_proofs_of_one_node_are_good_at_the_other(node: Node, other: Node) -> None:
+    client = node.client()
+    headers = {"idempotency-key": uuid.uuid4().hex}
+    first = (await client.http.post("/chat/start", headers=headers)).json()
+    there = at(other, client)
+
+    again = (await there.http.post("/chat/start", headers=headers)).json()
+    ticket = (await client.http.post(path_of(first, "/ticket"))).json()["ticket"]
+
+    assert again["session_id"] != ""
+    assert (await there.http.get(path_of(first))).status_code == 200
+    async with other.client().socket(first, hello={"ticket": ticket}) as socket:
+        assert socket.types()[-1] == "live"
+
+
+async def test_a_cancel_at_one_node_stops_the_answer_at_the_other(node: Node, other: Node) -> None:
+    client = node.client()
+    session = await client.start(agent=NAME)
+    gate = uuid.uuid4().hex
+
+    async with (
+        client.socket(session, hello={}) as here,
+        at(other, client).socket(session, hello={}) as there,
+    ):
+        await here.ask(f"say:begun wait:{gate}")
+        await GATES.wait_until_reached(gate)
+        await there.send("cancel", id="c")
+        end = await there.until_end()
+        assert end["type"] == "run_cancelled"
+        await here.until("run_cancelled")
+    GATES.open(gate)
