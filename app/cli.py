@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,7 +24,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` on the fastest event loop there is; say an ``AppError`` in one sentence."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(work)
+            return runner.run(_until_told(work))
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
     except AppError as error:
         raise click.ClickException(error.message) from None
     except BaseExceptionGroup as group:
@@ -33,6 +36,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise click.ClickException(errors[0].message) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+async def _until_told(work: Coroutine[Any, Any, T]) -> T:
+    """Do ``work``; SIGTERM ends it in order, so that nothing it has started is left behind."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 def settings_from(**given: Any) -> Settings:

@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import NamedTuple
-
-from redis.asyncio import Redis
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
 
 from app.kit.clock import SystemClock
-from app.kit.errors import AppError
+from app.kit.errors import AppError, Unavailable
 from app.services import addresses
 from app.settings import Settings
 from app.storage import migrations
@@ -35,16 +33,37 @@ async def examine(settings: Settings) -> list[Finding]:
             database_url, redis_url = await addresses(settings, stack)
         except AppError as error:
             return [Finding("embedded servers", False, error.message)]
-        findings += await _postgres(settings, database_url)
-        async with _client(settings, redis_url) as redis:
-            findings += await _redis(redis)
+        findings += await _looked_at("Postgres", "DATABASE", _postgres(settings, database_url))
+        findings += await _looked_at("Redis", "REDIS", _redis(settings, redis_url))
     findings.append(_secret(settings))
     return findings
 
 
-async def _postgres(settings: Settings, url: str) -> list[Finding]:
+async def _looked_at(
+    what: str, setting: str, look: Coroutine[Any, Any, list[Finding]]
+) -> list[Finding]:
+    """Return what a look at a store found, or why nothing could be seen: whatever it is."""
     try:
-        postgres = Postgres(url, settings.database)
+        return await look
+    except AppError as error:
+        says = error.message
+        if isinstance(error, Unavailable) and error.__cause__ is not None:
+            says = f"{says.rstrip('.')}: {_first_line(error.__cause__)}."
+    except Exception as error:  # noqa: BLE001 - refusals have many classes
+        says = _first_line(error)
+    advice = f"Is COLLOQUY_{setting}_URL right, and may this machine connect?"
+    return [Finding(what, False, says, advice)]
+
+
+def _first_line(error: BaseException) -> str:
+    told = getattr(error, "orig", None) or error
+    lines = str(told).strip().splitlines() or [type(told).__name__]
+    return lines[0].rsplit("'>: ")[-1].rstrip(".")
+
+
+async def _postgres(settings: Settings, url: str) -> list[Finding]:
+    postgres = Postgres(url, settings.database)
+    try:
         async with postgres.statement() as db:
             row = (
                 await db.exec_driver_sql(
@@ -56,10 +75,8 @@ async def _postgres(settings: Settings, url: str) -> list[Finding]:
                     " extract(epoch FROM clock_timestamp())::float8"
                 )
             ).one()
+    finally:
         await postgres.close()
-    except AppError as error:
-        advice = "Is COLLOQUY_DATABASE_URL right, and may this machine connect?"
-        return [Finding("Postgres", False, error.message, advice)]
     version, number, most, used, now = tuple(row)
     skew = abs(SystemClock().now().timestamp() - now)
     wanted = settings.database.pool_size + settings.database.checkpoint_pool_size
@@ -93,14 +110,14 @@ async def _postgres(settings: Settings, url: str) -> list[Finding]:
     ]
 
 
-async def _redis(redis: Redis) -> list[Finding]:
+async def _redis(settings: Settings, url: str) -> list[Finding]:
+    redis = connect(url, settings.redis)
     try:
         with redis_errors():
             server = await redis.info("server")
             memory = await redis.info("memory")
-    except AppError as error:
-        advice = "Is COLLOQUY_REDIS_URL right, and may this machine connect?"
-        return [Finding("Redis", False, error.message, advice)]
+    finally:
+        await redis.aclose()
     version = str(server.get("valkey_version") or server.get("redis_version"))
     name = "Valkey" if "valkey_version" in server else "Redis"
     new_enough = int(version.split(".", maxsplit=1)[0]) >= _MIN_REDIS
@@ -133,12 +150,3 @@ def _secret(settings: Settings) -> Finding:
         "not set; each node makes its own in its data directory",
         "Set COLLOQUY_SECRET to the same random text on every node.",
     )
-
-
-@contextlib.asynccontextmanager
-async def _client(settings: Settings, url: str) -> AsyncIterator[Redis]:
-    redis = connect(url, settings.redis)
-    try:
-        yield redis
-    finally:
-        await redis.aclose()

@@ -47,7 +47,7 @@ from app.sessions.errors import UnknownAgent
 from app.sessions.service import SessionService
 from app.sessions.types import Session
 from app.settings import Settings
-from app.storage import migrations
+from app.storage import revision
 from app.storage.postgres import Postgres
 from app.storage.redis import connect, redis_errors
 from app.supervisor import graph as supervisor
@@ -169,7 +169,7 @@ async def build(
     async with contextlib.AsyncExitStack() as stack:
         database_url, redis_url = await addresses(settings, stack)
         if settings.database.migrate:
-            await asyncio.to_thread(migrations.upgrade, database_url)
+            await _migrate(database_url)
         postgres = Postgres(database_url, settings.database)
         stack.push_async_callback(postgres.close)
         redis = connect(redis_url, settings.redis)
@@ -188,6 +188,14 @@ async def build(
             stack.push_async_callback(flush)
         await stack.enter_async_context(_running(background))
         yield services
+
+
+async def _migrate(database_url: str) -> None:
+    if await asyncio.to_thread(revision.is_newest, database_url):
+        return
+    from app.storage import migrations  # noqa: PLC0415 - seldom needed, slow to import
+
+    await asyncio.to_thread(migrations.upgrade, database_url)
 
 
 async def addresses(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[str, str]:

@@ -114,7 +114,7 @@ class EventSettings(_Group):
 
 
 class RunSettings(_Group):
-    concurrency: int = Field(default=16, ge=1)
+    concurrency: int = Field(default=64, ge=1)
     """Runs one node executes at once; more wait."""
     queued_per_chat: int = Field(default=5, ge=0)
     """Messages that may wait behind a chat's running one."""

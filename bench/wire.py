@@ -10,8 +10,7 @@ import time
 from typing import cast
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
-_TYPE = b'"type":"'
-_TYPE_WITHIN = 64
+_TYPE = b'"type":'
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _PINGED = b'{"type":"pong"}'
 
@@ -169,8 +168,8 @@ class Socket(asyncio.Protocol):
     def _frame(self, opcode: int, payload: bytes, now: float) -> None:
         if opcode == _TEXT:
             self.frames += 1
-            at = payload.find(_TYPE, 0, _TYPE_WITHIN) + len(_TYPE)
-            kind = payload[at : payload.index(b'"', at)]
+            begins = payload.index(b'"', payload.index(_TYPE) + len(_TYPE)) + 1
+            kind = payload[begins : payload.index(b'"', begins)]
             if kind == b"ping":
                 self.send(_PINGED)
             self._came(kind, now)

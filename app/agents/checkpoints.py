@@ -8,7 +8,10 @@ from psycopg.rows import DictRow
 
 from app.agents.buffer import Batch, Write
 
-# One statement is one transaction and one round trip, however many rows and runs.
+# One statement is one transaction and one round trip, however many rows and runs. Nobody
+# waits for the disk: whatever the service says of a run is committed after its checkpoints,
+# in a transaction that does wait, and Postgres keeps the order. Should Postgres itself
+# crash in between, the run goes on from an older checkpoint.
 _STORE = """
 WITH blobs AS (
     INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
@@ -27,14 +30,16 @@ WITH blobs AS (
         %s::int[], %s::text[], %s::text[], %b::bytea[])
     ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO UPDATE
     SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob
+), points AS (
+    INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id,
+        checkpoint, metadata)
+    SELECT thread_id, space, id, parent, body::jsonb, metadata::jsonb
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        AS given (thread_id, space, id, parent, body, metadata)
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE
+    SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata
 )
-INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id,
-    checkpoint, metadata)
-SELECT thread_id, space, id, parent, body::jsonb, metadata::jsonb
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-    AS given (thread_id, space, id, parent, body, metadata)
-ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE
-SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata
+SELECT set_config('synchronous_commit', 'off', true)
 """
 
 # Of each graph the newest checkpoint stays, and what it refers to; of a subgraph's call
@@ -65,10 +70,12 @@ WITH heads AS (
     UPDATE checkpoints c SET parent_checkpoint_id = NULL FROM kept
     WHERE c.thread_id = %(thread)s AND c.checkpoint_ns = kept.ns AND c.checkpoint_id = kept.id
         AND NOT coalesce(kept.is_over, false) AND c.parent_checkpoint_id IS NOT NULL
+), blobs AS (
+    DELETE FROM checkpoint_blobs b USING kept
+    WHERE b.thread_id = %(thread)s AND b.checkpoint_ns = kept.ns
+        AND (b.version < coalesce(kept.versions ->> b.channel, '') OR kept.is_over)
 )
-DELETE FROM checkpoint_blobs b USING kept
-WHERE b.thread_id = %(thread)s AND b.checkpoint_ns = kept.ns
-    AND (b.version < coalesce(kept.versions ->> b.channel, '') OR kept.is_over)
+SELECT set_config('synchronous_commit', 'off', true)
 """
 
 

@@ -1,6 +1,7 @@
 """Language models by name: ``provider:name``, from the provider's own LangChain package."""
 
 import importlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
@@ -13,10 +14,14 @@ class _Provider(NamedTuple):
     class_name: str
     name_field: str
     address_field: str
+    given: Mapping[str, Any] = {}
 
 
 PROVIDERS = {
-    "openai": _Provider("langchain_openai", "ChatOpenAI", "model", "base_url"),
+    # It would not ask a server of another address for the tokens that a stream took.
+    "openai": _Provider(
+        "langchain_openai", "ChatOpenAI", "model", "base_url", {"stream_usage": True}
+    ),
     "anthropic": _Provider("langchain_anthropic", "ChatAnthropic", "model", "base_url"),
     "google": _Provider("langchain_google_genai", "ChatGoogleGenerativeAI", "model", "base_url"),
     "ollama": _Provider("langchain_ollama", "ChatOllama", "model", "base_url"),
@@ -42,7 +47,7 @@ def load_model(spec: str, *, base_url: str | None = None) -> BaseChatModel:
             f"COLLOQUY_MODEL needs the package of {provider_name}:"
             f" pip install 'colloquy[{provider_name}]'."
         ) from error
-    fields: dict[str, Any] = {provider.name_field: model_name}
+    fields: dict[str, Any] = {**provider.given, provider.name_field: model_name}
     if base_url is not None:
         fields[provider.address_field] = base_url
     try:

@@ -51,6 +51,10 @@ Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 # A connection that died in the pool is found by its use, and a failover takes a moment.
 _RETRY_SECONDS = (0, 0, 0.1, 0.3, 1, 2)
 
+# The pool tries again ever more seldom for this long, then whenever it is asked: without a
+# short end it would stay away for as long after an outage as the outage took.
+_RECONNECT_SECONDS = 1
+
 _HOLD_SECONDS = 0.05  # a crash costs the work of this time at most
 _RUNS_AT_ONCE = 64
 
@@ -417,6 +421,7 @@ async def open_savers(url: str, settings: DatabaseSettings) -> AsyncIterator[Sav
         max_size=settings.checkpoint_pool_size,
         open=False,
         timeout=settings.connect_seconds,
+        reconnect_timeout=_RECONNECT_SECONDS,
         kwargs={
             "autocommit": True,
             "prepare_threshold": 0,

@@ -15,7 +15,7 @@ from app.connections.hub import Entrance, Hub
 from app.gateway.dispatch import Dispatch
 from app.gateway.errors import error_reply
 from app.gateway.handshake import Handshake, origin_allowed, read_text
-from app.gateway.transport import abort, set_limits
+from app.gateway.transport import abort, limit_goodbye
 from app.gateway.watch import SessionWatch, supersede
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError, Unavailable
@@ -93,11 +93,7 @@ class Gateway:
         if self.draining or self._hub.count + self._shaking >= limits.per_node:
             await _refuse(socket, 503, "unavailable", "This node takes no new connections.")
             return
-        set_limits(
-            socket.scope,
-            goodbye_seconds=limits.close_seconds,
-            unacknowledged_ms=limits.tcp_user_timeout_ms,
-        )
+        limit_goodbye(socket.scope, limits.close_seconds)
         offered = socket.scope.get("subprotocols") or []
         # A browser ends a handshake that selects nothing of what it offered, and would not
         # see that its version is the trouble.

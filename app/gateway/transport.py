@@ -5,8 +5,6 @@ one that never reads keeps its socket and its memory for ever. Here every goodby
 end. And a frame that is too large is answered with our own code, which clients know.
 """
 
-import contextlib
-import socket
 from typing import Any
 
 from starlette.types import Scope
@@ -87,25 +85,13 @@ class AbortableProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(seconds, self.transport.abort)
 
 
-def set_limits(scope: Scope, *, goodbye_seconds: float, unacknowledged_ms: int) -> None:
-    """Bound how long a connection may linger. Does nothing on other servers than ours.
-
-    Args:
-        scope: the connection's.
-        goodbye_seconds: how long the client may take to answer a close, and to read what
-            was sent before it.
-        unacknowledged_ms: how long sent bytes may stay unacknowledged before the kernel
-            gives up (tcp(7), TCP_USER_TIMEOUT; Linux only). 0: the kernel's own idea.
+def limit_goodbye(scope: Scope, seconds: float) -> None:
+    """Bound how long a client may take to answer a close, and to read what was sent before
+    it. Does nothing on other servers than ours.
     """
     protocol: AbortableProtocol | None = scope["extensions"].get(_EXTENSION)
-    if protocol is None:
-        return
-    protocol.close_timeout = goodbye_seconds
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if option is not None:
-        with contextlib.suppress(OSError):  # not TCP
-            wire: socket.socket = protocol.transport.get_extra_info("socket")
-            wire.setsockopt(socket.IPPROTO_TCP, option, unacknowledged_ms)
+    if protocol is not None:
+        protocol.close_timeout = seconds
 
 
 def abort(scope: Scope) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
-
 VERSION = 1
 """Kept beside everything indexed: tokens of two versions must not be compared."""
 
@@ -69,10 +67,12 @@ class _Stemmer(threading.local):
     """A stemmer holds the word it works on, so each thread has its own."""
 
     def __init__(self) -> None:
+        # Its package brings every language it has: imported at the first word, not at start.
+        from snowballstemmer.english_stemmer import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            EnglishStemmer,
+        )
+
         self.english = EnglishStemmer()
-
-
-_stemmer = _Stemmer()
 
 
 def tokens(text: str) -> list[str]:
@@ -183,7 +183,12 @@ def _word(run: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16_384)
 def _stem(word: str) -> str:
-    return str(_stemmer.english.stemWord(word))
+    return str(_stemmer().english.stemWord(word))
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> _Stemmer:
+    return _Stemmer()
 
 
 def _normal(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.knowledge.errors import Unreadable
-from app.knowledge.reader import SUFFIXES
+from app.knowledge.kinds import SUFFIXES
 from app.knowledge.types import Remark
 
 

@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from bs4.dammit import EncodingDetector
 
+from app.knowledge import kinds
 from app.knowledge.decoding import decode
 from app.knowledge.document import Document
 from app.knowledge.errors import Unreadable
@@ -13,23 +14,13 @@ from app.knowledge.markdown import read_markdown
 from app.knowledge.pdf import read_pdf
 from app.knowledge.plain import read_plain
 
-VERSION = 1
-"""Changes when a reader makes other passages of the same bytes."""
-
-_PDF_SUFFIX = ".pdf"
 _PDF_MARK = b"%PDF-"
 _PDF_MARK_WITHIN = 1_024  # bytes; some programs write a few of their own first
-_HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 _READERS: dict[str, Callable[[str, str], Document]] = {
-    ".md": read_markdown,
-    ".markdown": read_markdown,
-    ".txt": read_plain,
-    ".text": read_plain,
-    ".rst": read_plain,
-    **dict.fromkeys(_HTML_SUFFIXES, read_html),
+    **dict.fromkeys(kinds.MARKDOWN, read_markdown),
+    **dict.fromkeys(kinds.PLAIN, read_plain),
+    **dict.fromkeys(kinds.HTML, read_html),
 }
-SUFFIXES = frozenset({_PDF_SUFFIX, *_READERS})
-"""What is read of a folder. A file that is named itself is read whatever its name."""
 
 
 def read_document(data: bytes, name: str) -> Document:
@@ -46,10 +37,10 @@ def read_document(data: bytes, name: str) -> Document:
         raise Unreadable("is empty")
     if _PDF_MARK in data[:_PDF_MARK_WITHIN]:
         return read_pdf(data, path.stem)
-    if suffix == _PDF_SUFFIX:
+    if suffix == kinds.PDF:
         raise Unreadable("is not a PDF, in spite of its name")
     declared = None
-    if suffix in _HTML_SUFFIXES:
+    if suffix in kinds.HTML:
         declared = EncodingDetector.find_declared_encoding(data, is_html=True)
     text = decode(data, declared)
     document = _READERS.get(suffix, read_plain)(text, path.stem)

@@ -9,7 +9,7 @@ import structlog
 
 from app.kit import tokens
 from app.kit.clock import Clock
-from app.knowledge import reader, repository
+from app.knowledge import kinds, repository
 from app.knowledge.errors import Unreadable
 from app.knowledge.folder import Found, look, own_docs, read_bytes
 from app.knowledge.glossary import Glossary
@@ -197,10 +197,13 @@ class KnowledgeService:
         """Read and cut a file; None if it is as it was ``before``. Blocking."""
         data = read_bytes(file.path, self._settings.file_bytes)
         chars = self._settings.chunk_chars
-        shape = f"{reader.VERSION}/{tokens.VERSION}/{chars}/{file.path.suffix.lower()}/"
+        shape = f"{kinds.VERSION}/{tokens.VERSION}/{chars}/{file.path.suffix.lower()}/"
         fingerprint = hashlib.sha256(shape.encode() + data).digest()
         if before is not None and before.fingerprint == fingerprint:
             return None, ()
+        # The parsers take half a second to import, and most starts find nothing changed.
+        from app.knowledge import reader  # noqa: PLC0415
+
         document = reader.read_document(data, file.path.name)
         stored = NewDocument(
             collection=collection,

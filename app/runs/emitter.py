@@ -92,7 +92,7 @@ class Emitter:
         self._cut_words()
         self._pending.append(self.make(type_, **fields))
         if len(self._pending) > _PENDING_EVENTS:  # Redis is away, and the graph goes on
-            del self._pending[0]
+            del self._pending[:-_PENDING_EVENTS]
             self._resend = bool(self._text)
         self._wake.set()
 

@@ -1,15 +1,18 @@
 """Brings the tables up to date, and tells whether they are."""
 
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, pool
+from sqlalchemy.exc import OperationalError
 
-import app
 from alembic import command
+from app.kit.errors import Unavailable
 from app.storage.addresses import parse_database_url
+from app.storage.revision import folder
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -17,8 +20,12 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Safe when several nodes do it at once: they wait for each other on an advisory lock,
     and each upgrade is one transaction.
+
+    Raises:
+        Unavailable: the database lets nobody in; the message says why.
     """
-    command.upgrade(_config(url), revision)
+    with _explained():
+        command.upgrade(_config(url), revision)
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -36,19 +43,22 @@ def revisions(url: str) -> tuple[str | None, str | None]:
     engine = create_engine(
         parse_database_url(url).set(drivername="postgresql+psycopg"), poolclass=pool.NullPool
     )
-    with engine.connect() as connection:
+    with _explained(), engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision(), head
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Say in one sentence why there is no connection."""
+    try:
+        yield
+    except OperationalError as error:
+        lines = str(error.orig).strip().splitlines() or ["no connection"]
+        raise Unavailable(f"The database cannot be used: {lines[0].rstrip('.')}.") from error
 
 
 def _config(url: str) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     config.attributes["url"] = url
     return config
-
-
-def _folder() -> Path:
-    """The revisions: inside the installed package, or beside it in a checkout."""
-    package = Path(app.__file__).parent
-    installed = package / "_alembic"
-    return installed if installed.is_dir() else package.parent / "alembic"

@@ -13,6 +13,7 @@ class State(TypedDict, total=False):
     messages: Annotated[list[AnyMessage], add_messages]  # the latest of the chat
     query: str
     plan: Plan
+    plan_usage: dict[str, int]  # tokens the plan took, where a model made it
     loaded_memories: list[dict[str, Any]]
     memory_load_time: float  # seconds
     results: Annotated[list[TeamResult], operator.add]  # of this run's teams

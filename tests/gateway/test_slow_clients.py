@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any, TypedDict
 
@@ -22,7 +23,7 @@ from tests.support.scripted import scripted_agent
 from tests.support.waiting import eventually
 
 FLOOD_EVENTS, FLOOD_BYTES = 200, 50_000  # 10 MB, far more than all buffers on the way
-DRIP_BYTES = 8_000
+DRIP_BYTES = 1_000
 ENOUGH = asyncio.Event()
 QUEUE_BYTES = 262_144
 
@@ -42,7 +43,7 @@ async def flood(state: State, runtime: Runtime[None]) -> dict[str, Any]:
 async def drip(state: State, runtime: Runtime[None]) -> dict[str, Any]:
     while not ENOUGH.is_set():
         runtime.stream_writer({"name": "drop", "payload": {"x": "x" * DRIP_BYTES}})
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
     runtime.stream_writer({"name": "message_delta", "payload": {"text": "done"}})
     return {"done": True}
 
@@ -63,7 +64,6 @@ async def narrow(stores: Addresses) -> AsyncIterator[Node]:
             "queue_bytes": QUEUE_BYTES,
             "send_seconds": 0.5,
             "close_seconds": 0.3,
-            "tcp_user_timeout_ms": 3_000,
         },
         protocol={"heartbeat_seconds": 0.3, "pong_seconds": 0.5},
     )
@@ -81,12 +81,11 @@ async def deaf(client: Client, session: dict[str, Any], **hello: Any) -> AsyncIt
 
 
 def serving(port: int) -> asyncio.Transport | None:
-    """Return the server's transport of a client's port, if it is still there."""
+    """Return the server's transport of a client's port, until its socket is closed."""
     for one in gc.get_objects():
-        if isinstance(one, asyncio.Transport) and not one.is_closing():
+        if isinstance(one, asyncio.Transport) and one.get_extra_info("socket") is not None:
             peer = one.get_extra_info("peername")
-            local = one.get_extra_info("sockname")
-            if peer and local and peer[1] == port and hasattr(one, "get_write_buffer_size"):
+            if peer and peer[1] == port and one.get_extra_info("socket").fileno() != -1:
                 return one
     return None
 
@@ -156,6 +155,8 @@ async def test_a_deaf_client_that_is_sent_away_does_not_keep_its_socket(
         connection = await admitted(narrow, session, "deaf")
         transport = serving(port)
         assert transport is not None
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
         async with client.socket(session, hello={"tab": "good"}) as good:
             await good.send("query", query="say much")
             await eventually(lambda: _buffered(transport))
@@ -164,7 +165,7 @@ async def test_a_deaf_client_that_is_sent_away_does_not_keep_its_socket(
             await good.closed()
 
         name = connection.id
-        del connection
+        del connection, wire
         transport = None
         await eventually(lambda: _let_go(port, name))
 
@@ -193,9 +194,9 @@ async def test_sixty_comings_and_goings_leave_nothing_behind(narrow: Node) -> No
     hub, watch = narrow.services.hub, narrow.services.watch
 
     async def come_and_go(number: int) -> None:
-        async with client.socket(session, hello={"tab": f"t{number}"}) as socket:
+        async with client.socket(session, hello={"tab": f"t{number}"}) as one:
             if number % 3 == 0:
-                socket.raw.transport.abort()
+                one.raw.transport.abort()
 
     for start in range(0, 60, 6):
         async with asyncio.TaskGroup() as group:

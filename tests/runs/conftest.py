@@ -1,7 +1,7 @@
 """Two nodes that share stores nobody else uses, and nodes with settings of their own."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 import pytest
@@ -12,8 +12,6 @@ from tests.conftest import make_settings
 from tests.runs.agents import AGENTS
 from tests.support.databases import Databases
 from tests.support.node import Node, running_node
-
-Begin = Callable[..., AbstractAsyncContextManager[Node]]
 
 # Whatever moves, moves by a signal or a wake-up: nothing in these tests waits for a poll.
 PATIENT = {"poll_seconds": 600}
@@ -28,7 +26,7 @@ def begin(settings: Settings) -> AbstractAsyncContextManager[Node]:
 
 @pytest.fixture(scope="session")
 def databases(stores: Addresses) -> Databases:
-    return Databases(stores)
+    return Databases.of(stores)
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def _over(state: State) -> set[str]:
 
 
 def _apply_to_run(runs: dict[str, Any], event: Event) -> None:
-    new = {"message_id": None, "status": None, "attempt": 0, "events": [], "partial": None}
+    new: State = {"message_id": None, "status": None, "attempt": 0, "events": [], "partial": None}
     run = runs.setdefault(event["run_id"], new)
     run["attempt"] = max(run["attempt"], event.get("attempt", 0))
     if event["type"] in _PROGRESS:

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from app.kit.ids import ChatId, RunId, SessionId, parse_uuid
+from app.kit.ids import RunId, SessionId
 from app.runs import execution
 from tests.runs.agents import DOORS, VISITS, new_gate
 from tests.runs.scene import rows, run_row, texts, until
@@ -44,7 +45,7 @@ async def test_a_run_stops_at_once_and_ends_once(node: Node, doing: str) -> None
     ends = [one for one in socket.numbered() if one["type"] in {"run_cancelled", "run_completed"}]
     assert [one["run_id"] for one in ends] == [ack["run_id"], after["run_id"]]
     kept = "SELECT text, status FROM messages WHERE run_id = :r AND role = 'assistant'"
-    [stored] = await rows(node, kept, r=parse_uuid(ack["run_id"]))
+    [stored] = await rows(node, kept, r=UUID(ack["run_id"]))
     assert stored.text.startswith("partial")
     assert stored.status == "stopped"
 
@@ -316,7 +317,7 @@ async def test_a_client_that_leaves_while_it_cancels_has_cancelled(node: Node) -
         found = await node.services.sessions.get(SessionId(session["session_id"]))
         runs = node.services.runs
         stopping = asyncio.ensure_future(
-            runs.cancel(ChatId(found.chat_id), found.owner, RunId(parse_uuid(ack["run_id"])))
+            runs.cancel(found.chat_id, found.owner, RunId(UUID(ack["run_id"])))
         )
         await asyncio.sleep(0)
         stopping.cancel()

@@ -1,11 +1,11 @@
 """Every run that began ends once, and says no more about a failure than it should."""
 
 import hashlib
+from uuid import UUID
 
 import pytest
 
 from app.embedded.servers import Addresses
-from app.kit.ids import parse_uuid
 from app.runs import execution
 from tests.conftest import make_settings
 from tests.runs.agents import new_gate
@@ -19,7 +19,7 @@ _STORED = "SELECT text, status, citations FROM messages WHERE run_id = :r AND ro
 
 
 async def stored(node: Node, ack: Event) -> list[tuple[str, str]]:
-    found = await rows(node, _STORED, r=parse_uuid(ack["run_id"]))
+    found = await rows(node, _STORED, r=UUID(ack["run_id"]))
     return [(row.text, row.status) for row in found]
 
 

@@ -239,7 +239,8 @@ async def test_a_run_whose_lease_lapsed_while_postgres_was_away_goes_on_after(
     own: Addresses,
 ) -> None:
     gate = new_gate()
-    async with behind(own, **{**HASTY, "lease_seconds": 0.6}) as (node, proxies):
+    tireless = {**HASTY, "lease_seconds": 0.6, "max_attempts": 50}
+    async with behind(own, **tireless) as (node, proxies):
         session = await start(node)
         ack = await node.services.runs.accept(session, f"say:a wait:{gate} say:b")
         await GATES.wait_until_reached(gate)
@@ -254,7 +255,8 @@ async def test_a_run_whose_lease_lapsed_while_postgres_was_away_goes_on_after(
         found = await ends(node, session)
         stored = await texts(node, session.chat_id, "assistant")
 
-    assert (row.status, row.attempt) == ("completed", 2)
+    assert row.status == "completed"
+    assert row.attempt > 1
     assert found == ["run_completed"]
     assert stored == ["ab"]
 

@@ -107,16 +107,16 @@ async def test_words_are_not_lost_from_a_snapshot_when_the_log_forgets_how_they_
     own: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer longer than its log had no beginning any more, and a snapshot no words."""
-    monkeypatch.setattr(emitter, "_WHOLE_EVERY", 40)
+    monkeypatch.setattr(emitter, "_WHOLE_EVERY", 15)
     gate = new_gate()
-    settings = make_settings(own, runs={**PATIENT, "delta_ms": 0}, events={"log_events": 10})
+    settings = make_settings(own, runs={**PATIENT, "delta_ms": 0}, events={"log_events": 40})
     async with begin(settings) as node:
         session = await start(node)
-        words = " ".join(f"say:{number}- sleep:0" for number in range(600))
+        words = " ".join(f"say:{number}- sleep:0.005" for number in range(150))
 
         await node.services.runs.accept(session, f"{words} wait:{gate}")
         await GATES.wait_until_reached(gate)
-        whole = "".join(f"{number}-" for number in range(600))
+        whole = "".join(f"{number}-" for number in range(150))
 
         async def is_whole() -> bool:
             partial = (await take(node, session))["runs"][0]["partial"]

@@ -1,6 +1,7 @@
 """How many runs a node takes, when it looks for more, and what it does not depend on."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -45,7 +46,7 @@ async def test_a_node_runs_no_more_at_once_than_it_may(own: Addresses) -> None:
         assert (await count(node, "running"), await count(node, "queued")) == (3, 7)
         GATES.open(gate)
         for one in sessions:
-            await until(lambda one=one: answers(node, one.chat_id, 1))
+            await until(partial(answers, node, one.chat_id, 1))
 
 
 async def test_what_found_no_place_begins_as_soon_as_there_is_one(own: Addresses) -> None:
@@ -56,7 +57,7 @@ async def test_what_found_no_place_begins_as_soon_as_there_is_one(own: Addresses
         await ask(node, sessions, "say:done")
 
         for one in sessions:
-            await until(lambda one=one: answers(node, one.chat_id, 1))
+            await until(partial(answers, node, one.chat_id, 1))
         assert await count(node, "completed") == 12
 
 
@@ -75,7 +76,7 @@ async def test_a_full_nodes_overflow_goes_to_another_at_once(own: Addresses) -> 
         assert small.services.worker.running == 1
         GATES.open(gate)
         for one in sessions:
-            await until(lambda one=one: answers(small, one.chat_id, 1))
+            await until(partial(answers, small, one.chat_id, 1))
 
 
 async def test_a_draining_node_leaves_what_waits_to_the_others(own: Addresses) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 import app
 from app.embedded.servers import Addresses
-from app.storage import migrations
+from app.storage import migrations, revision
 from app.storage.addresses import for_psycopg
 from app.storage.postgres import Postgres
 from app.tables import CHECKPOINT_TABLES, METADATA
@@ -96,3 +96,11 @@ async def test_the_checkpointer_finds_its_tables_complete(stores: Addresses) -> 
         versions = [row[0] for row in await rows.fetchall()]
 
     assert versions == list(range(len(MIGRATIONS)))
+
+
+def test_the_newest_revision_is_found_by_its_file_name(stores: Addresses) -> None:
+    """Starting must not need Alembic to see that there is nothing to do."""
+    _, head = migrations.revisions(stores.database_url)
+
+    assert revision.newest() == head
+    assert revision.is_newest(stores.database_url)

@@ -137,7 +137,7 @@ async def test_a_cancelled_task_does_not_go_on(stores: Addresses) -> None:
 @pytest.mark.parametrize("url", ["", "localhost:6379", "http://localhost:6379"])
 def test_an_address_that_is_none_says_so(url: str) -> None:
     with pytest.raises(BadAddress, match="COLLOQUY_REDIS_URL must begin with redis://"):
-        connect(url, RedisSettings())
+        _ = connect(url, RedisSettings())
 
 
 def test_the_url_does_not_outweigh_what_the_code_relies_on() -> None:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
+from typing import ClassVar
 
 from psycopg import AsyncConnection, sql
 
@@ -25,7 +26,13 @@ _DOCUMENT = b"# Ferries\n\nThe ferry to Larkholm leaves the north pier at 06:40 
 
 
 class Databases:
-    """Makes databases by cloning one that was migrated."""
+    """Makes databases by cloning one that was migrated; one object for each server."""
+
+    _known: ClassVar[dict[str, "Databases"]] = {}
+
+    @classmethod
+    def of(cls, stores: Addresses) -> "Databases":
+        return cls._known.setdefault(stores.database_url, cls(stores))
 
     def __init__(self, stores: Addresses) -> None:
         self._stores = stores

@@ -9,6 +9,7 @@ import structlog
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
+from app.supervisor.model.usage import counts
 from app.supervisor.offline.types import Plan, Step, TeamName, Turn
 
 log = structlog.get_logger()
@@ -32,20 +33,25 @@ Use no team for small talk, for general knowledge and for creative writing: leav
 
 async def plan_with_model(
     model: BaseChatModel, query: str, history: Sequence[Turn], offline: Plan
-) -> Plan:
-    """Return the model's plan, or the offline one if the model is slow or makes no sense."""
+) -> tuple[Plan, dict[str, int]]:
+    """Return the model's plan and the tokens it took.
+
+    It is the offline plan if the model is slow or makes no sense.
+    """
     recent = "\n".join(f"{turn['role']}: {turn['text'][:500]}" for turn in history[-_HISTORY:])
     asked = f"Earlier:\n{recent}\n\nMessage:\n{query}" if recent else query
+    usage: dict[str, int] = {}
     try:
         async with asyncio.timeout(_SECONDS):
             said = await model.ainvoke(
                 [SystemMessage(content=_SYSTEM), HumanMessage(content=asked)],
                 config={"tags": ["nostream"]},
             )
-        return _read(str(said.text), offline)
+        usage = counts(said)
+        return _read(str(said.text), offline), usage
     except Exception as error:  # noqa: BLE001 - any provider's any failure: plan without it
         log.warning("model_plan_failed", cause=type(error).__name__)
-        return offline
+        return offline, usage
 
 
 def _read(text: str, offline: Plan) -> Plan:

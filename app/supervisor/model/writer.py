@@ -5,6 +5,7 @@ from collections.abc import Callable
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 
+from app.supervisor.model.usage import counts
 from app.supervisor.offline.types import Answer
 from app.supervisor.state import State
 
@@ -30,6 +31,4 @@ async def write_with_model(
         if text := str(chunk.text):
             said.append(text)
             say(text)
-    usage = dict(total.usage_metadata or {}) if total is not None else {}
-    counts = {name: count for name, count in usage.items() if isinstance(count, int)}
-    return "".join(said), counts
+    return "".join(said), counts(total)

@@ -28,8 +28,9 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     made: Plan = await asyncio.to_thread(
         planner.plan, query, history=before, now=context.clock.now()
     )
+    usage: dict[str, int] = {}
     if context.model is not None and made["intent"] != "irrelevant":
-        made = await plan_with_model(context.model, query, before, made)
+        made, usage = await plan_with_model(context.model, query, before, made)
     loaded = LoadedMemories([], "off", 0.0)
     if made["intent"] != "irrelevant":
         loaded = await _load(context, query, made["intent"])
@@ -49,6 +50,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     )
     return {
         "plan": made,
+        "plan_usage": usage,
         "loaded_memories": loaded.memories,
         "memory_load_time": loaded.seconds,
     }

@@ -6,6 +6,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from app.supervisor.context import Context, say
+from app.supervisor.model.usage import added
 from app.supervisor.model.writer import write_with_model
 from app.supervisor.offline.writer import chunks, compose
 from app.supervisor.state import State
@@ -35,4 +36,5 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         text, usage = await write_with_model(
             context.model, state, draft, lambda words: say(writer, "message_delta", text=words)
         )
+    usage = added(usage, state.get("plan_usage", {}))
     return {"answer": {"text": text, "citations": draft["citations"], "usage": usage}}

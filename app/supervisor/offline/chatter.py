@@ -56,7 +56,8 @@ _ABOUT = re.compile(
     r"|language model|artificial intelligence|sentient|alive|real|conscious|colloquy)\b"
     r"|\bwhat (?:all )?(?:can|do) you (?:do|know|help)(?: (?:for me|me with|with|here))?\W*$"
     r"|\bwhat are you (?:able|capable)|\bwhat are your (?:abilities|capabilities|features|skills"
-    r"|limits|limitations)\b|\bhow can you help\b|\bhow (?:do|can) i use you\b"
+    r"|limits|limitations)\b|\bhow can you help\b|\b(?:can|could|will) (?:u"
+    r"|you) help(?: me)?(?: out| please| with something)?\W*$|\bhow (?:do|can) i use you\b"
     r"|^\W*(?:help|help me|menu|commands|/help|\?+|usage|what now)\W*$|\bwhat(?:'s| is) (?:this"
     r"|the) (?:model|llm) (?:are|behind)|\b(?:which|what) (?:model|llm|ai)(?: model)? (?:are you"
     r"|do you use|is this|powers you|am i talking)|\bdo you (?:use|have|run) (?:a |an "
@@ -124,7 +125,8 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 _KOREAN_DECLARED = re.compile(
-    r"(?:[았었했였갔왔샀됐]어|[았었했였갔왔샀됐]어요|있어|있어요|없어|없어요|해요|이야|이에요|예요|입니다|합니다"
+    r"(?:[았었했였갔왔샀됐]어|[았었했였갔왔샀됐]어요|있어|있어요|없어|없어요|해요|이야|이에요"
+    r"|예요|입니다|합니다"
     r"|습니다|했다|한다|이다|있다|없다)[.!~ ]*$"
 )
 _KOREAN_ASKING = re.compile(

@@ -112,7 +112,8 @@ _KINDS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
             "action",
             True,
             r"\b(?:send|forward)\b (?:an? |the |my |this )?(?:\w+ )?(?:e-?mail|message|text|sms"
-            r"|letter)\b|(?:^|please |can you |could you |help me |want to |like to )(?:book|reserve|order|buy|purchase) (?:me )?(?:an? |the |some "
+            r"|letter)\b|(?:^|please |can you |could you |help me |want to |like to )(?:book"
+            r"|reserve|order|buy|purchase) (?:me )?(?:an? |the |some "
             r"|my )?\w+|\bset (?:an? |the |my )?(?:\w+ )?(?:alarm|timer|reminder)\b"
             r"|\bremind me\b|\bcall (?:my|a|the) \w+|\b(?:turn|switch) (?:on|off) the\b"
             r"|\bplay (?:some |a |the )?(?:music|song|video|game)s?\b|\b(?:search|browse"

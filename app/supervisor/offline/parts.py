@@ -176,8 +176,13 @@ def _korean_sums(sentence: str, budget: _Budget) -> list[str]:
     for match in _KOREAN_BOTH.finditer(sentence):
         left, right = sentence[: match.start()].strip(" ,"), sentence[match.end() :].strip(" ,")
         if len(left) > 2 and budget.solves(left) and budget.solves(right):
-            return [left, *_joined(right, budget)]
+            return [_whole_word(left, match), *_joined(right, budget)]
     return []
+
+
+def _whole_word(left: str, joint: re.Match[str]) -> str:
+    """Give the verb back the 고 at which the sentence was cut."""
+    return f"{left}고" if joint.group().lstrip().startswith("고") else left
 
 
 def _two_questions(sentence: str) -> bool:
@@ -230,5 +235,5 @@ def _korean(sentence: str, budget: _Budget) -> list[str]:
             or (two and (asking or strong) and len(left) > 6)
             or (strong and asking and not _PRONOUN.search(right) and len(left) > 8)
         ):
-            return [left, *_joined(right, budget)]
+            return [_whole_word(left, match), *_joined(right, budget)]
     return []

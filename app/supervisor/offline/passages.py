@@ -36,6 +36,7 @@ _FOUND = 0.6  # share of an idea's tokens that counts as the idea
 # a capital inside a sentence, a figure of three digits or more
 _NAME = re.compile(r"(?<=[a-z,가-힣] )[A-Z][A-Za-z0-9.-]+|(?<![\w.])[0-9]{3,}(?![\w]*[.,][0-9])")
 _SPACED_TERMS = re.compile(r"(종료|닫힘|클로즈) (?=코드)")
+_AS_GOOD, _GOOD = 0.7, 0.3  # shares of the best sentence's worth
 _NEAR_BEST = 0.7  # later passages must be nearly as good as the first
 _STRONG_SCORE = 0.5
 _ALONE = 0.35  # coverage a strong score still needs
@@ -175,7 +176,7 @@ class _Wanted:
         if foreign:  # words of the question that no English text can hold
             ideas = [one for one in ideas if one not in foreign]
         telling = [idea for idea in ideas if idea.weight > _PRODUCT_WEIGHT]
-        if not telling and foreign or len(foreign) > 2 * len(telling):
+        if (not telling and foreign) or len(foreign) > 2 * len(telling):
             return 0.0
         coverage = _coverage(ideas, words)
         found = [idea for idea in telling if idea.found_in(words) >= _FOUND]
@@ -300,14 +301,7 @@ def _chosen(
     ranked = sorted((one for one in scored if found[-one[1]] not in said), reverse=True)
     if not ranked:
         return [], 0.0
-    top = ranked[0][0]
-    places = [
-        -negative
-        for worth, negative in ranked[:_MOST_SENTENCES]
-        if worth >= 0.6 * top and worth > 0
-    ]
-    if not places:  # the heading answers; the text below it is what is asked for
-        places = [0, 1][: len(found)]
+    places = _places(ideas, found, ranked)
     first = -ranked[0][1]
     if (
         len(places) < _MOST_SENTENCES
@@ -319,6 +313,28 @@ def _chosen(
         places.append(min(places) - 1)
     words = frozenset(tokens(f"{passage['title']} " + " ".join(found[place] for place in places)))
     return [found[place] for place in sorted(set(places))], _coverage(ideas, words)
+
+
+def _places(ideas: list[_Idea], found: list[str], ranked: list[tuple[float, int]]) -> list[int]:
+    """Return the best sentences: nearly as good as the first, or about what it leaves out."""
+    top = ranked[0][0]
+    if top <= 0:  # the heading answers; the text below it is what is asked for
+        return [0, 1][: len(found)]
+    places: list[int] = []
+    said: frozenset[str] = frozenset()
+    for worth, negative in ranked:
+        words = frozenset(tokens(found[-negative]))
+        fresh = any(
+            idea.found_in(words) >= _FOUND > idea.found_in(said)
+            for idea in ideas
+            if idea.weight > _PRODUCT_WEIGHT
+        )
+        if worth >= _AS_GOOD * top or (fresh and worth >= _GOOD * top):
+            places.append(-negative)
+            said |= words
+        if len(places) == _MOST_SENTENCES:
+            break
+    return places
 
 
 def _clipped(sentence: str) -> str:

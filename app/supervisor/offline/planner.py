@@ -28,10 +28,14 @@ _SUM = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT_ASKED = re.compile(r"\bhow much (?:is|are)\s+[$€£₩]?\d", re.IGNORECASE)
+_NEVER_COUNTED = re.compile(
+    r"\bweather\b|\bforecast\b|\bnews\b|날씨|뉴스|일기\s?예보", re.IGNORECASE
+)
 _DASHED = re.compile(r"\d{2,4}-\d{2,4}-\d{2,4}")  # a date or a telephone number
 _COUNTING = re.compile(
     r"\bhow (?:many|much|long|far|old)\b|\btotal\b|\bsum\b|\baverage\b|\bmean\b|\bcosts?\b|\beach\b"
-    r"|percent|%|\bratio\b|\bper\b|\bsort\b|\bwhat is\b|몇|얼마|합|평균|총|비율|나누|곱|더하|빼|남은|남아",
+    r"|percent|%|\bratio\b|\bper\b|\bsort\b|\bwhat is\b|몇|얼마|합|평균|총|비율|나누|곱|더하|빼"
+    r"|남은|남아",
     re.IGNORECASE,
 )
 _YEARS_ONLY = re.compile(r"^\D*(?:1[5-9]|20)\d\d\D+(?:1[5-9]|20)\d\d\D*$")
@@ -216,6 +220,8 @@ def _assign(part: str, history: Sequence[Turn], now: datetime, draft: _Draft) ->
         draft.aside(part, limits.refusal(kind, language), "impossible")
     elif _solves(part, history, now, language):
         draft.step("analysis", part)
+        if kind == "live" and _NEVER_COUNTED.search(part):
+            draft.aside(part, limits.refusal(kind, language), "impossible")
     elif request.asks_for_work(part) and _wants_text(part, history):
         draft.step("document", part)
     elif (reply := chatter.about(part, language)) is not None:

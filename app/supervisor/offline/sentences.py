@@ -57,6 +57,7 @@ _ITEM = re.compile(r"^\s*(?:[-*•·▪◦]\s+|\d{1,3}[.)]\s+|[가-하][.)]\s+|[
 _HEADING = re.compile(r"^\s*#{1,6}\s+")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
 _SPACES = re.compile(r"\s+")
+_LONG_WORD = 4
 _LONGEST = 1_200  # characters; a longer run without an end is cut at a space
 
 
@@ -124,11 +125,11 @@ def _ends_here(line: str, match: re.Match[str]) -> bool:
         # 했다.그리고 has no blank; 3.가 and a.나 are not ends
         return len(before) > 0 and "가" <= before[-1] <= "힣"
     word = _WORD_BEFORE.search(before)
-    if word is not None:
-        bare = word.group(1).lower().strip(".")
-        if bare in _ABBREVIATIONS or (len(bare) == 1 and bare != "i"):
-            return False
-    return not (after[:1].islower() and after[:1].isascii() and len(match.group()) < 3)
+    bare = word.group(1).lower().strip(".") if word is not None else ""
+    if bare in _ABBREVIATIONS or (len(bare) == 1 and bare != "i"):
+        return False
+    begins_small = after[:1].islower() and after[:1].isascii() and len(match.group()) < 3
+    return not begins_small or len(bare) >= _LONG_WORD  # "the end. then" is two sentences
 
 
 def _cut(sentence: str) -> list[str]:

@@ -44,9 +44,7 @@ def test_each_part_of_a_question_goes_to_its_team(question: str, teams: str) -> 
 
 
 @pytest.mark.parametrize(("question", "intent", "language"), rows("refusals"))
-def test_what_no_team_can_do_is_answered_at_once(
-    question: str, intent: str, language: str
-) -> None:
+def test_what_no_team_can_do_is_answered_at_once(question: str, intent: str, language: str) -> None:
     plan, answer = ask(question)
 
     assert plan["intent"] == intent
@@ -55,7 +53,7 @@ def test_what_no_team_can_do_is_answered_at_once(
     assert answer["text"] == plan["reply"]
 
 
-@pytest.mark.parametrize(("question",), rows("searched"))
+@pytest.mark.parametrize("question", [question for (question,) in rows("searched")])
 def test_a_question_about_the_world_is_looked_up_and_not_computed(question: str) -> None:
     plan, answer = ask(question, passages=())
 

@@ -8,8 +8,9 @@ from app.supervisor.teams.analysis.clause import Clause, pattern
 from app.supervisor.teams.analysis.expression import Node, Num
 from app.supervisor.teams.analysis.working import Setting, Working
 
+_ROUND_FIRST = re.compile(r"^\W*(?:please |can you )?round\b(?! ?\()", re.IGNORECASE)
 _ROUNDED = pattern(
-    r"(?:,? (?:and )?(?:rounded?|correct) (?:it )?to (?:the nearest )?(?P<n><N>) (?:decimals?(?: "
+    r"(?:,? (?:and )?(?:rounded? |correct )?(?:it )?to (?:the nearest )?(?P<n><N>) (?:decimals?(?: "
     r"places?)?|d\.?p\.?|places))"
 )
 _KOREAN_ROUNDED = pattern(
@@ -36,6 +37,8 @@ def solve(clause: Clause, setting: Setting) -> Working | None:
     shape = clause.shape
     if not clause.atoms and "pi" not in shape.lower() and "π" not in shape:
         return None
+    if _ROUND_FIRST.match(shape):
+        return None  # how numbers are written is another solver's work
     places, shape = _rounding(clause, shape)
     as_fraction, shape = _without(_AS_FRACTION, shape)
     as_decimal, shape = _without(_AS_DECIMAL, shape)

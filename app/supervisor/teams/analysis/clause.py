@@ -85,6 +85,8 @@ _MARKS = str.maketrans(
     }
 )
 _BLANK = re.compile(r" \??")
+_CROSS = re.compile(r"(?:(?<=[1-9])|(?<=[0-9]0))[xX](?=[0-9])")  # 12x12, but not 0x12
+_FEET = re.compile(r"(?<![\w'])(\d)' ?(\d{1,2})(?![\w\"'])")  # 5'4 without its last mark
 _TEMPLATE = re.compile(r"<([NPDTAW])(?::(\w+))?>")
 
 
@@ -169,8 +171,9 @@ def tidy(text: str) -> str:
     text = _SUPERSCRIPT.sub(lambda m: "^" + "".join(_SUPER.get(c, "-") for c in m.group()), text)
     text = _VULGAR.sub(lambda m: f" {unicodedata.normalize('NFKC', m.group())} ", text)
     text = unicodedata.normalize("NFKC", text).translate(_MARKS)
+    text = _CROSS.sub(" x ", text)
     text = _DAY_WORDS.sub(lambda m: _DAYS_MEANT[m.group()], text)
-    return _BLANKS.sub(" ", text).strip()
+    return _FEET.sub(lambda m: f"{m[1]}'{m[2]}\"", _BLANKS.sub(" ", text)).strip()
 
 
 def read(text: str, today: date) -> Clause:

@@ -2,11 +2,11 @@
 # ruff: noqa: PLR2004 - "two numbers", "three words": a name would say no more
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from app.supervisor.teams.analysis import places
+from app.supervisor.teams.analysis import display, places
 from app.supervisor.teams.analysis.clause import Clause
 from app.supervisor.teams.analysis.date_steps import day_text, short_text
 from app.supervisor.teams.analysis.quantities import Quantity, factor, quantities
@@ -16,6 +16,10 @@ from app.supervisor.teams.analysis.working import Setting, Working
 _DAY_SECONDS = 86_400
 _BETWEEN = re.compile(
     r"between|from|how (?:long|many)|until|\bto\b|-|~|부터|에서|까지|걸|차이|몇\s?(?:시간|분)",
+    re.IGNORECASE,
+)
+_UNTIL = re.compile(
+    r"(?:how (?:long|many)|time).{0,30}(?:until|till|to|before)\b|까지.{0,12}(?:남|얼마|몇)",
     re.IGNORECASE,
 )
 _EARLIER = re.compile(r"before|earlier|minus|\bago\b|subtract|전|빼|-", re.IGNORECASE)
@@ -33,6 +37,9 @@ _DIFFERENCE = re.compile(
     r"|몇 시간 (?:차이|빠|느)",
     re.IGNORECASE,
 )
+_FROM_NOW = re.compile(
+    r"\bfrom now\b|\bago\b|^\W*[\U000f0000-\U000f7fff]\s?(?:시간|분)\s?(?:뒤|후|전)", re.IGNORECASE
+)
 _HERE = re.compile(r"\bnow\b|지금|현재|right now|is it", re.IGNORECASE)
 _UNIX = re.compile(r"unix|epoch|timestamp|유닉스|타임스탬프", re.IGNORECASE)
 _MOST_STAMP = 253_402_300_799  # the end of the year 9999
@@ -40,7 +47,7 @@ _MOST_STAMP = 253_402_300_799  # the end of the year 9999
 
 def solve(clause: Clause, setting: Setting) -> Working | None:
     """Solve a clause about times of day, zones or Unix timestamps."""
-    for solver in (_stamp, _zones, _difference, _between, _shifted, _now):
+    for solver in (_stamp, _zones, _difference, _between, _until, _shifted, _now):
         if (working := solver(clause, setting)) is not None:
             return working
     return None
@@ -59,6 +66,8 @@ def _clock(seconds: int | Fraction, setting: Setting) -> str:
 
 
 def _between(clause: Clause, setting: Setting) -> Working | None:
+    if len(clause.times) == len(clause.days) == 2 and not clause.numbers:
+        return _between_moments(clause, setting)
     if len(clause.times) != 2 or clause.days or not _BETWEEN.search(clause.shape):
         return None
     first, second = clause.times
@@ -74,6 +83,36 @@ def _between(clause: Clause, setting: Setting) -> Working | None:
     return Working(
         spoken_time(Fraction(seconds), setting), (step, detail), note, value=Fraction(seconds)
     )
+
+
+def _between_moments(clause: Clause, setting: Setting) -> Working:
+    first, second = (
+        datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC)
+        + timedelta(seconds=time.seconds)
+        for day, time in zip(clause.days, clause.times, strict=True)
+    )
+    seconds = Fraction(int(abs((second - first).total_seconds())))
+    hours = display.figure(seconds / 3600, 2)
+    return Working(
+        spoken_time(seconds, setting),
+        (setting.say(f"= {hours} hours", f"= {hours}시간"),),
+        value=seconds,
+    )
+
+
+def _until(clause: Clause, setting: Setting) -> Working | None:
+    """Answer how long it is until a time of day, by the server's clock."""
+    if len(clause.times) != 1 or clause.days or clause.numbers or places.found(clause.text):
+        return None
+    if not _UNTIL.search(clause.shape):
+        return None
+    now = setting.now.hour * 3600 + setting.now.minute * 60 + setting.now.second
+    seconds = Fraction((clause.times[0].seconds - now) % _DAY_SECONDS)
+    note = setting.say(
+        f"From {_moment(setting.now, setting)}, the server's clock.",
+        f"서버 시계({_moment(setting.now, setting)}) 기준이에요.",
+    )
+    return Working(spoken_time(seconds, setting), (), note, value=seconds)
 
 
 def _shifted(clause: Clause, setting: Setting) -> Working | None:
@@ -112,7 +151,7 @@ def _from_now(clause: Clause, spans: list[Quantity], setting: Setting) -> Workin
     if (
         len(spans) != 1
         or clause.days
-        or not _ASKS_TIME.search(clause.shape)
+        or not (_ASKS_TIME.search(clause.shape) or _FROM_NOW.search(clause.shape))
         or places.found(clause.text)
     ):
         return None

@@ -10,7 +10,7 @@ from dateutil.relativedelta import relativedelta
 
 from app.supervisor.offline.particles import topic
 from app.supervisor.teams.analysis import calendar_words as words
-from app.supervisor.teams.analysis.clause import Clause
+from app.supervisor.teams.analysis.clause import Clause, pattern
 from app.supervisor.teams.analysis.date_steps import (
     day_text,
     short_text,
@@ -45,6 +45,15 @@ DAY_OF_YEAR = re.compile(r"day of the year|day number|몇\s?번째\s?날", re.IG
 QUARTER = re.compile(r"(?:which|what) quarter|몇\s?분기", re.IGNORECASE)
 
 
+_DAYS_IN_YEAR = pattern(
+    r"how many days (?:are |were |will be )?(?:there )?in (?:the year )?<N:y>\W*$|<N:y2>년(?:은"
+    r"|에는|에)? (?:총|모두)? ?(?:며칠|몇 ?일)"
+)
+_WEEKDAY_COUNT = re.compile(
+    r"how many ((?:mon|tues|wednes|thurs|fri|satur|sun)days)\b|([월화수목금토일])요일(?:이"
+    r"|은)?\s?(?:몇\s?번|며칠)",
+    re.IGNORECASE,
+)
 _MONTH_END = re.compile(
     r"last day|end of|how many days|며칠까지|마지막\s?날|말일|몇\s?일까지|며칠|몇\s?일",
     re.IGNORECASE,
@@ -112,6 +121,54 @@ def leap(clause: Clause, setting: Setting) -> Working | None:
         f"{year}년은 윤년{'이에요' if yes else '이 아니에요'}",
     )
     return Working(lead, (reason,))
+
+
+def year_length(clause: Clause, setting: Setting) -> Working | None:
+    """Answer how many days a year has, or how often a weekday falls in a month."""
+    if clause.days:
+        return None
+    if match := _WEEKDAY_COUNT.search(clause.shape):
+        return _weekday_count(clause, match, setting)
+    match = clause.match(_DAYS_IN_YEAR)
+    if match is None:
+        return None
+    year = clause.value(match["y"] or match["y2"])
+    if year.denominator != 1 or not 1000 <= year <= 9999:
+        return None
+    count = 366 if isleap(year.numerator) else 365
+    return Working(
+        setting.say(f"{year.numerator} has {count} days", f"{year.numerator}년은 {count}일이에요"),
+        value=Fraction(count),
+    )
+
+
+def _weekday_count(clause: Clause, match: re.Match[str], setting: Setting) -> Working | None:
+    found = words.month_meant(clause, setting, month_named(clause.text))
+    if found is None:
+        return None
+    names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    wanted = (
+        names.index(match.group(1)[:3].lower())
+        if match.group(1)
+        else "월화수목금토일".index(match.group(2))
+    )
+    year, month = found
+    days = [
+        day
+        for day in range(1, monthrange(year, month)[1] + 1)
+        if date(year, month, day).weekday() == wanted
+    ]
+    listed = ", ".join(map(str, days))
+    name = date(year, month, 1)
+    return Working(
+        setting.say(
+            f"{len(days)} {match.group(1).title().removesuffix('s') if match.group(1) else ''}s "
+            f"in {name.strftime('%B')} {year}",
+            f"{year}년 {month}월에 {len(days)}번",
+        ),
+        (listed,),
+        value=Fraction(len(days)),
+    )
 
 
 def month_end(clause: Clause, setting: Setting) -> Working | None:

@@ -15,6 +15,7 @@ from app.supervisor.teams.analysis.date_facts import (
     age,
     leap,
     month_end,
+    year_length,
 )
 from app.supervisor.teams.analysis.date_steps import (
     DAYS_IN_WEEKDAYS,
@@ -68,6 +69,11 @@ _YEARS_APART = (
 )
 
 
+_IS_WEEKDAY = re.compile(
+    r"^\W*(?:is|was|will) .{1,40}\b((?:mon|tues|wednes|thurs|fri|satur|sun)day)\W*$"
+    r"|([월화수목금토일])요일(?:이야|인가요|인가|이니|이에요|맞아|맞나요|이었어)\W*$",
+    re.IGNORECASE,
+)
 _INCLUSIVE = re.compile(r"inclusive|including both|포함", re.IGNORECASE)
 
 
@@ -88,6 +94,8 @@ def solve(clause: Clause, setting: Setting) -> Working | None:
             _distance,
             from_now,
             _parts_of_year,
+            year_length,
+            _is_weekday,
             month_end,
             _plain,
         ):
@@ -163,7 +171,7 @@ def _counted(
     low, high = min(start, end), max(start, end)
     if DAYS_IN_WEEKDAYS.search(clause.shape):
         return _weekdays_between(low, high, setting)
-    step = f"{short_text(low, setting)} → {short_text(high, setting)}"
+    step = f"{short_text(low, setting)} → {day_text(high, setting)}"
     note = notes(clause, setting)
     if _INCLUSIVE.search(clause.shape):
         days += 1
@@ -241,6 +249,25 @@ def _parts_of_year(clause: Clause, setting: Setting) -> Working | None:  # noqa:
             clause, day, date(day.year, day.month, monthrange(day.year, day.month)[1]), setting
         )
     return None
+
+
+def _is_weekday(clause: Clause, setting: Setting) -> Working | None:
+    """Answer whether a date falls on a weekday."""
+    match = _IS_WEEKDAY.search(clause.shape)
+    if match is None or len(clause.days) != 1 or clause.numbers:
+        return None
+    names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    wanted = (
+        names.index(match.group(1)[:3].lower())
+        if match.group(1)
+        else "월화수목금토일".index(match.group(2))
+    )
+    day = clause.days[0].date
+    yes = day.weekday() == wanted
+    shown = day_text(day, setting)
+    return Working(
+        setting.say(f"{'Yes' if yes else 'No'}: {shown}", f"{'네' if yes else '아니요'}: {shown}")
+    )
 
 
 def _plain(clause: Clause, setting: Setting) -> Working | None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from app.supervisor.offline.particles import topic
 from app.supervisor.teams.analysis import display, exact
 from app.supervisor.teams.analysis.clause import Clause, pattern
+from app.supervisor.teams.analysis.figures import Number
 from app.supervisor.teams.analysis.quantities import factor, quantities, unit_at
 from app.supervisor.teams.analysis.working import Setting, Working
 
@@ -39,6 +40,15 @@ _PAY_ADVERB = pattern(
     r"|subscription|fee)?<W><N:money><W>"
     r"(?:\b(?:an|a|per|each|every|in a|/) ?(?P<second>hour|day|week|month|year|quarter)\b"
     r"|\b(?P<adverb2>hourly|daily|weekly|monthly|annual|yearly|annually)\b)"
+)
+_SALARY = pattern(r"(?:salary|연봉)<W><N:money><W>(?:per|an|a) (?P<second>hour|day|week|month)\b")
+_NEEDED = (
+    pattern(r"(?:average|mean)(?: score)?(?: of| to be| is|:)? ?(?:at least )?<N:target>"),
+    pattern(r"(?:to )?average <N:target>"),
+    pattern(r"평균(?:이)? ?<N:target> ?점?(?:이|을|를)? ?(?:되|넘|맞|만들|받)"),
+)
+_ASKS_NEEDED = re.compile(
+    r"\bneed\b|\bmust\b|\bhave to\b|\bshould\b|몇 ?점|필요|받아야", re.IGNORECASE
 )
 _KOREAN_PAY = pattern(
     r"(?P<first>월급|연봉|주급|시급|일당|월|매달|한 달에|하루에|일주일에)(?:이|은|에|가"
@@ -93,20 +103,46 @@ _ANGLES = re.compile(r"angles?|내각", re.IGNORECASE)
 
 def solve(clause: Clause, setting: Setting) -> Working | None:
     """Solve pay over another period, shared work, a share of a quantity, polygon angles."""
-    for solver in (_pay, _work, _share, _saving, _angles):
+    for solver in (_needed, _pay, _work, _share, _saving, _angles):
         if (working := solver(clause, setting)) is not None:
             return working
     return None
 
 
+def _needed(clause: Clause, setting: Setting) -> Working | None:
+    """Work out the score that brings an average to a target."""
+    if not _ASKS_NEEDED.search(clause.shape) or len(clause.numbers) < 2:
+        return None
+    match = next((found for form in _NEEDED if (found := form.search(clause.shape))), None)
+    if match is None or any(number.percent or number.ordinal for number in clause.numbers):
+        return None
+    target = clause.value(match["target"])
+    scores = [
+        atom.value
+        for character, atom in clause.atoms.items()
+        if isinstance(atom, Number) and character != match["target"]
+    ]
+    value = target * (len(scores) + 1) - sum(scores, Fraction(0))
+    shown = [display.figure(score) for score in scores]
+    step = (
+        f"{display.figure(target)} × {len(scores) + 1} − ({' + '.join(shown)}) = "
+        f"{display.figure(value)}"
+    )
+    note = setting.say("For one more score.", "한 번 더 받는 점수 기준이에요.")
+    return Working(
+        setting.say(display.figure(value), f"{display.figure(value)}점"), (step,), note, value=value
+    )
+
+
 def _pay(clause: Clause, setting: Setting) -> Working | None:
-    for form in (_PAY, _PAY_ADVERB, _KOREAN_PAY):
+    for form in (_PAY, _PAY_ADVERB, _SALARY, _KOREAN_PAY):
         match = clause.match(form)
         if match is None:
             continue
         groups = match.groupdict()
         money = clause.number(match["money"])
-        first = _period(groups.get("first") or groups.get("adverb") or "")
+        named = groups.get("first") or groups.get("adverb") or ("year" if form is _SALARY else "")
+        first = _period(named)
         second = _period(
             groups.get("second") or groups.get("adverb2") or groups.get("adverb") or ""
         )

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 from app.supervisor.offline.particles import topic
-from app.supervisor.teams.analysis import display, exact
+from app.supervisor.teams.analysis import display, evaluate, exact, expression
 from app.supervisor.teams.analysis.clause import Clause, pattern
 from app.supervisor.teams.analysis.counting import MOST_LISTED, choose, fibonacci, wholes
 from app.supervisor.teams.analysis.primes import (
@@ -20,14 +20,16 @@ from app.supervisor.teams.analysis.primes import (
 from app.supervisor.teams.analysis.working import Refused, Setting, Working, too_large
 
 _GCD = re.compile(
-    r"\bgcd\b|\bgcf\b|\bhcf\b|greatest common (?:divisor|factor)|highest common|largest common"
+    r"(?<![a-z])(?:gcd|gcf|hcf)(?![a-z])|greatest common (?:divisor|factor)|highest common"
+    r"|largest common"
     r"|최대\s?공약수",
     re.IGNORECASE,
 )
 
 
 _LCM = re.compile(
-    r"\blcm\b|(?:least|lowest|smallest) common (?:multiple|denominator)|최소\s?공배수",
+    r"(?<![a-z])lcm(?![a-z])|(?:least|lowest|smallest) common (?:multiple|denominator)"
+    r"|최소\s?공배수",
     re.IGNORECASE,
 )
 
@@ -54,11 +56,16 @@ _PRIMES_UP_TO = pattern(
 
 
 _PRIMES_BETWEEN = pattern(
+    r"(?:between|from) <N:low3> (?:and|to) <N:high3><W>primes?|"
     r"primes?<W>(?:between|from) <N:low> (?:and|to) <N:high>|<N:low2>(?:부터|에서|과"
     r"|와)<W><N:high2><W>소수"
 )
 
 
+_IS_PRIME = re.compile(
+    r"^\W*is (.{1,80}?) (?:an? )?prime(?: number)?\W*$|^(.{1,80}?)(?:은|는|이|가) 소수",
+    re.IGNORECASE,
+)
 _EVEN_ODD = re.compile(r"\b(?:even|odd)\b|짝수|홀수", re.IGNORECASE)
 
 
@@ -150,9 +157,9 @@ def _primes(clause: Clause, setting: Setting) -> Working | None:  # noqa: PLR091
         if kind == "nth" and not (clause.numbers[0].ordinal or "번째" in match.group()):
             continue
         return _listed_primes(kind, groups, setting)
-    if len(values) != 1:
+    value = values[0] if len(values) == 1 else _worked_out(clause)
+    if value is None:
         return None
-    value = values[0]
     if value > MOST_TESTED:
         raise Refused(
             "too_large", "I test whole numbers up to 10²⁴.", "10²⁴까지의 정수만 판별해요."
@@ -170,6 +177,18 @@ def _primes(clause: Clause, setting: Setting) -> Working | None:  # noqa: PLR091
     return Working(
         setting.say(f"{value:,} is not prime", f"{topic(f'{value:,}')} 소수가 아니에요"), steps
     )
+
+
+def _worked_out(clause: Clause) -> int | None:
+    """Return the value of the sum in "is 2^61 - 1 prime?", or None."""
+    match = _IS_PRIME.match(clause.shape)
+    if match is None:
+        return None
+    try:
+        value = evaluate.Evaluation().of(expression.parse(match.group(1), clause.atoms)).value
+    except expression.NotAnExpression:
+        return None
+    return value.numerator if value.denominator == 1 else None
 
 
 def _listed_primes(kind: str, groups: list[int], setting: Setting) -> Working | None:

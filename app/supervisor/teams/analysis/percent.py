@@ -99,6 +99,11 @@ _AS_PERCENT = pattern(rf"<N:x> (?:as|in|into|to|를|을)? ?(?:an? )?(?:{_PC})")
 _PERCENT_AS = pattern(
     r"<P:x> ?(?:as|in|into|to|를|을) ?(?:an? )?(?P<form>decimal|fraction|소수|분수)"
 )
+_FRACTION_AND_PERCENT = re.compile(
+    r"(?:fraction|분수).{0,20}(?:percent|퍼센트|백분율)|(?:percent|퍼센트"
+    r"|백분율).{0,20}(?:fraction|분수)",
+    re.IGNORECASE,
+)
 _MARGIN = re.compile(
     r"profit|margin|markup|mark-up|gain|loss|roi|return|이익률|수익률|마진|손익|손실률|이윤",
     re.IGNORECASE,
@@ -259,6 +264,13 @@ def _by_rule(clause: Clause, _: Setting) -> Working | None:
 
 
 def _forms(clause: Clause, _: Setting) -> Working | None:
+    if len(clause.numbers) == 1 and _FRACTION_AND_PERCENT.search(clause.shape):
+        number = clause.numbers[0]
+        value = number.value / 100 if number.percent else number.value
+        lead = (
+            f"{display.figure(value)} = {display.fraction_text(value)} = {_percent(value * 100)}%"
+        )
+        return Working(lead, value=value)
     if (match := clause.match(_PERCENT_AS)) is not None:
         value = clause.value(match["x"]) / 100
         is_decimal = match["form"].lower() in {"decimal", "소수"}

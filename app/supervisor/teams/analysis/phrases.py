@@ -14,7 +14,7 @@ from app.supervisor.teams.analysis.korean_phrases import (
 _FILLERS = re.compile(
     r"^(?:(?:so|ok(?:ay)?|and|then|now|hey|please|also|first|well|um|quickly|just"
     r"|is it true that)[ ,:]+)*"
-    r"(?:(?:what(?:'s| is| are| does| do you get (?:if|when) (?:you|i|we))|whats|how much (?:is"
+    r"(?:(?:wh?at(?:'s| is| are| does| do you get (?:if|when) (?:you|i|we))|whats|how much (?:is"
     r"|are|do you get (?:if|when) you)|calculate|compute|evaluate|solve"
     r"|work out|find|convert|express|write|turn|change|simplify|give me|tell me|figure out"
     r"|can you (?:please )?(?:calculate|compute|do|solve|work out|tell me)"
@@ -142,6 +142,9 @@ _KOREAN_ENDINGS = (
     "이란",
     "란",
     "단계별로",
+    "이고",
+    "고",
+    "며",
     "나타내줘",
     "나타내",
     "나타내면",

@@ -61,7 +61,7 @@ _PROPORTION = (
         r"<N:a> ?(?P<what>[가-힣a-z]{0,8}?)(?:에|을|를|가|이|은|는|당|로"
         r"|으로)?<W><N:p>(?P<unit>[^\d\U000f0000-\U000fffff]{0,16}?)(?:이면|라면|면|일 ?때"
         r"|이라면|이고|인데|이야\.?|다\.?"
-        r"|,)<W><N:b>(?P<rest>[^\U000f0000-\U000fffff]{0,30})(?:얼마|몇|필요)"
+        r"|,)<W><N:b>(?P<rest>[^\U000f0000-\U000fffff]{0,30})(?:얼마|몇|필요|\?|$)"
     ),
 )
 _SERVES = pattern(
@@ -241,11 +241,14 @@ def _proportion(clause: Clause, setting: Setting) -> Working | None:
         r"\b(?:days?|hours?|minutes?|weeks?)\b|일|시간", clause.shape
     ):
         return None  # more hands take less time; which way round needs understanding
-    for form in (*_PROPORTION, _SERVES):
+    korean = re.search(r"[가-힣]", clause.shape) is not None
+    for form in (_PROPORTION[1],) if korean else (_PROPORTION[0], _SERVES):
         match = clause.match(form)
         if match is None:
             continue
         a, p, b = (clause.number(match[name]) for name in ("a", "p", "b"))
+        if korean and not _counts_alike(clause, match):
+            continue
         if (b.currency and not a.currency and p.currency) or _asks_first(clause, match):
             a, p = p, a  # the question gives the money and asks for the things
         value = exact.divide(p.value * b.value, a.value)
@@ -264,13 +267,26 @@ def _proportion(clause: Clause, setting: Setting) -> Working | None:
     return None
 
 
-def _asks_first(clause: Clause, match: re.Match[str]) -> bool:
-    """Tell whether the last number counts what the second one counts: 240 miles on 8 gallons."""
+def _counted(clause: Clause, match: re.Match[str]) -> list[str]:
+    """Return the word after each of the three numbers, or its currency."""
     names = []
     for group in ("a", "p", "b"):
         word = re.match(r"\s?([A-Za-z]+|[가-힣])", clause.shape[match.end(group) :])
-        names.append(word.group(1).lower() if word else "")
-    return bool(names[2]) and names[2] == names[1] != names[0]
+        currency = clause.number(match[group]).currency
+        names.append(currency or (word.group(1).lower() if word else ""))
+    return names
+
+
+def _counts_alike(clause: Clause, match: re.Match[str]) -> bool:
+    """Tell whether the last number counts what one, and only one, of the others counts."""
+    first, second, last = _counted(clause, match)
+    return bool(last) and (last == first) != (last == second)
+
+
+def _asks_first(clause: Clause, match: re.Match[str]) -> bool:
+    """Tell whether the last number counts what the second one counts: 240 miles on 8 gallons."""
+    first, second, last = _counted(clause, match)
+    return bool(last) and last == second != first
 
 
 def _unit_word(match: re.Match[str]) -> str:

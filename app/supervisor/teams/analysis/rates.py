@@ -20,9 +20,9 @@ from app.supervisor.teams.analysis.working import Setting, Working, division_by_
 
 _PACE = re.compile(r"\bpace\b|페이스", re.IGNORECASE)
 _SPEED_ASKED = re.compile(
-    r"speed|how fast|pace|km/h|mph|average|속력|속도|시속|페이스|빠르", re.IGNORECASE
+    r"speed|how fast|pace|km/h|mph|average|속력|속도|시속|초속|페이스|빠르", re.IGNORECASE
 )
-_BMI = re.compile(r"\bbmi\b|체질량|비만도", re.IGNORECASE)
+_BMI = re.compile(r"(?<![a-z])bmi(?![a-z])|체질량|비만도", re.IGNORECASE)
 _FUEL = re.compile(
     r"fuel|gas|petrol|need|use|consum|how (?:much|many)|기름|연료|휘발유|얼마|몇", re.IGNORECASE
 )
@@ -80,7 +80,7 @@ def _speed(length: Quantity, time: Quantity, clause: Clause, setting: Setting) -
     rate = _divided(length.value * factor(length.unit), time.value * factor(time.unit))
     short = length.unit.label in {"m", "cm", "ft"} and time.unit.label == "seconds"
     asked = next((word for word in ("km/h", "m/s", "mph") if word in clause.shape.lower()), "")
-    asked = asked or ("km/h" if "시속" in clause.shape else "")
+    asked = asked or ("km/h" if "시속" in clause.shape else "m/s" if "초속" in clause.shape else "")
     short = short and not asked
     name = (
         asked or "m/s"

@@ -28,10 +28,15 @@ _FIRST = (
     pattern(r"(?:처음|첫) ?<N:n>개의? ?(?P<kind>짝수|홀수|자연수|)"),
 )
 _STEP = pattern(r"(?:multiples? of|divisible by) <N:m>|<N:n>의 배수")
+_BELOW = pattern(
+    r"(?:below|under|up to|less than|smaller than|no more than|until) <N:high>"
+    r"|<N:high2> ?(?:이하|미만|까지|보다 작은)"
+)
 _EVEN = re.compile(r"\beven\b|짝수", re.IGNORECASE)
 _ODD = re.compile(r"\bodd\b|홀수", re.IGNORECASE)
 _WHOLE = re.compile(
-    r"number|integer|from|between|multiples|divisible|to\b|부터|까지|자연수|정수|짝수|홀수|배수"
+    r"number|integer|from|between|multiples|divisible|below|under|이하|미만|to\b|부터|까지"
+    r"|자연수|정수|짝수|홀수|배수"
     r"|even|odd|\.\.",
     re.IGNORECASE,
 )
@@ -53,6 +58,19 @@ def solve(clause: Clause, setting: Setting) -> Working | None:  # noqa: PLR0911 
             return _first(clause.value(match["n"]), match["kind"].lower(), shape)
     step_match = _STEP.search(shape)
     step = clause.value(step_match["m"] or step_match["n"]) if step_match else Fraction(1)
+    if step_match and (below := clause.match(_BELOW, spare=1)) is not None:
+        high = clause.value(below["high"] or below["high2"])
+        strict = re.search(r"below|under|less|미만|작은", below.group(), re.IGNORECASE) is not None
+        top = high - 1 if strict and high.denominator == 1 else high
+        return _run(
+            Fraction(1),
+            top,
+            step,
+            shape,
+            setting,
+            count=wants_count and not wants_sum,
+            average=False,
+        )
     for form in _SPAN:
         match = clause.match(form, spare=1 if step_match else 0)
         if match is None:

@@ -43,11 +43,29 @@ def values_of(question: Question, index: int) -> list[Fraction]:
 
 
 def target(question: Question, besides: int | None = None) -> int | None:
+    """Return the column of numbers a question is about: named, hinted at, or the last."""
     numeric = [i for i in question.numeric() if i != besides]
     mentioned = question.mentioned(numeric)
     if mentioned:
         return mentioned[0]
+    for asked, named in _HINTS:
+        if asked.search(question.words):
+            hinted = [i for i in numeric if named.search(question.table.head[i])]
+            if hinted:
+                return hinted[0]
     return numeric[-1] if numeric else None
+
+
+_HINTS = tuple(
+    (re.compile(asked, re.IGNORECASE), re.compile(named, re.IGNORECASE))
+    for asked, named in (
+        (r"cheap|expensive|비싼|비싸|싼|저렴", r"price|cost|가격|단가|금액"),
+        (r"\b(?:old|young)\w*|나이|어린", r"age|born|나이|연령"),
+        (r"\btall\w*|\bshort\w*|키", r"height|키|신장"),
+        (r"\bheav\w*|\blight\w*|무거|가벼", r"weight|무게|체중"),
+        (r"earn|paid|salary|월급|연봉|버는", r"salary|pay|income|wage|월급|연봉|급여"),
+    )
+)
 
 
 def grouped(question: Question) -> Working | None:

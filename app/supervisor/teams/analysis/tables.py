@@ -9,7 +9,7 @@ from fractions import Fraction
 
 _MOST_ROWS = 2_000
 _MOST_COLUMNS = 50
-_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
+_RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _CELL_NUMBER = re.compile(
     r"^\s*(?:[A-Z]{2,3}\s?)?([$€£¥₩]?)\s?(-?)([$€£¥₩]?)((?:[0-9]{1,3}(?:,[0-9]{3})+"

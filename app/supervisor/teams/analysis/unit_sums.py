@@ -18,7 +18,8 @@ from app.supervisor.teams.analysis.unit_names import Unit, aliases
 from app.supervisor.teams.analysis.working import Setting, Working
 
 TO = re.compile(
-    r"(?:\b(?:to|in|into|as)\b|->|→|=>|=)\s?(?:how many |the |a |an |degrees? )?", re.IGNORECASE
+    r"(?:\b(?:to|in|into|as)\b|->|→|=>|=)\s?(?:how many |the |a |an |degrees? |decimal )?",
+    re.IGNORECASE,
 )
 
 

@@ -1,6 +1,7 @@
 """Solving conversions between units, sums of quantities and comparisons of them."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from app.supervisor.teams.analysis import cooking, display
@@ -28,6 +29,7 @@ _HOW_MANY = re.compile(
 _HOW_KOREAN = re.compile(r"몇\s?|얼마나? ?|어느 정도 ?")
 
 
+_AND_ALSO = re.compile(r"\b(?:and|or)\s|,\s|[와과]\s", re.IGNORECASE)
 _ONE = re.compile(r"\b(?:an?|one|per|each|every)\s|\bin (?:a|an|one)?\s?|한\s|\b1\s", re.IGNORECASE)
 
 
@@ -106,7 +108,23 @@ def solve(clause: Clause, setting: Setting) -> Working | None:  # noqa: PLR0911 
     target = _target(clause, found[0])
     if target is None:
         return _without_target(clause, found[0], setting)
-    return conversion(clause, found[0], target, setting)
+    working = conversion(clause, found[0], target, setting)
+    return _with_second(clause, found[0], target, working, setting)
+
+
+def _with_second(
+    clause: Clause, quantity: Quantity, target: Unit, working: Working, setting: Setting
+) -> Working:
+    """Add another unit that is asked for too: in fahrenheit and kelvin."""
+    for match in _AND_ALSO.finditer(clause.shape, quantity.end):
+        found = unit_at(clause.shape, match.end())
+        if found is None or found[1] in (target, quantity.unit):
+            continue
+        if found[1].kind == target.kind == quantity.unit.kind:
+            more = conversion(clause, quantity, found[1], setting)
+            steps = (*working.steps, *more.steps)
+            return replace(working, lead=f"{working.lead}; {more.lead}", steps=steps)
+    return working
 
 
 def _implied(clause: Clause) -> list[Quantity]:

@@ -26,6 +26,7 @@ _MOST_SENTENCES = 600
 _HEADING_TOKENS = 10
 _FEWEST_TOKENS = 3
 _USUAL_TOKENS = 18
+_USUAL_FEW = 5  # a shorter sentence gains nothing by being short
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def score(sentences: list[str]) -> list[Scored]:
     for index, (sentence, words) in enumerate(zip(sentences, worded, strict=True)):
         distinct = frozenset(words)
         weight = sum(min(spread[word], 1 + total // 3) for word in distinct if spread[word] > 1)
-        worth = (1 + weight) / (max(len(distinct), _FEWEST_TOKENS) ** 0.7)
+        worth = (1 + weight) / (max(len(distinct), _USUAL_FEW) ** 0.5)
         worth *= _place(index, total) * _shape(sentence, len(words))
         if prose and open_ended[index] and len(words) < _HEADING_TOKENS:
             worth *= 0.15  # a heading names the subject and says nothing about it

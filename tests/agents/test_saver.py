@@ -1,0 +1,123 @@
+"""Checkpoints: each run its own saver, fenced, and patient with a Postgres that comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
+from langgraph.checkpoint.serde import _msgpack
+
+from app.agents.saver import FencedSaver, Savers, open_savers
+from app.embedded.servers import Addresses
+from app.events.errors import StaleFence
+from app.kit.errors import Unavailable
+from app.settings import DatabaseSettings
+from app.storage.addresses import for_psycopg
+from tests.runs.scene import until
+from tests.support.store_proxy import Proxies, proxied
+
+POOL = 6
+SETTINGS = DatabaseSettings(checkpoint_pool_size=POOL, connect_seconds=1)
+METADATA: CheckpointMetadata = {"source": "input", "step": -1, "parents": {}}
+
+
+@pytest.fixture
+async def proxies(stores: Addresses) -> AsyncIterator[Proxies]:
+    async with proxied(stores) as one:
+        yield one
+
+
+@pytest.fixture
+async def savers(proxies: Proxies) -> AsyncIterator[Savers]:
+    async with open_savers(proxies.addresses.database_url, SETTINGS) as one:
+        yield one
+
+
+def thread() -> RunnableConfig:
+    return {"configurable": {"thread_id": str(uuid4()), "checkpoint_ns": ""}}
+
+
+async def put(saver: FencedSaver, config: RunnableConfig) -> RunnableConfig:
+    return await saver.aput(config, empty_checkpoint(), METADATA, {})
+
+
+async def test_a_saver_writes_only_while_its_run_may(savers: Savers) -> None:
+    holds, config = True, thread()
+    saver = savers.saver(lambda: holds)
+    kept = await put(saver, config)
+
+    holds = False
+    with pytest.raises(StaleFence):
+        await put(saver, kept)
+    with pytest.raises(StaleFence):
+        await saver.aput_writes(kept, [("said", 1)], "task")
+
+    found = await savers.saver().aget_tuple(config)
+    assert found is not None
+    assert (found.config["configurable"]["checkpoint_id"], found.pending_writes) == (
+        kept["configurable"]["checkpoint_id"],
+        [],
+    )
+
+
+async def test_runs_do_not_queue_for_one_lock(savers: Savers, stores: Addresses) -> None:
+    """A saver holds one lock for all it does: thirty runs that share one go one by one."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND application_name = 'colloquy-checkpoints'"
+    )
+    url = for_psycopg(stores.database_url)
+    async with (
+        await psycopg.AsyncConnection.connect(url, autocommit=True) as watch,
+        asyncio.TaskGroup() as group,
+        await psycopg.AsyncConnection.connect(url) as blocker,
+    ):
+        await blocker.execute("LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE")
+        writes = [group.create_task(put(savers.saver(), thread())) for _ in range(30)]
+
+        async def all_connections_wait() -> bool:
+            row = await (await watch.execute(waiting)).fetchone()
+            return row is not None and row[0] == POOL
+
+        await until(all_connections_wait)
+
+    assert len({str(write.result()) for write in writes}) == 30
+
+
+async def test_a_connection_that_died_in_the_pool_fails_nothing(
+    savers: Savers, proxies: Proxies
+) -> None:
+    config = thread()
+    await asyncio.gather(*(put(savers.saver(), thread()) for _ in range(POOL)))
+    await proxies.postgres.cut()
+    await proxies.postgres.restore()
+
+    kept = await put(savers.saver(), config)
+
+    found = await savers.saver().aget_tuple(config)
+    assert found is not None
+    assert found.config == kept
+
+
+async def test_a_postgres_that_stays_away_is_said_so_and_found_again_at_once(
+    savers: Savers, proxies: Proxies
+) -> None:
+    """The pool tried ever more seldom, and was missing for as long again as Postgres was."""
+    await put(savers.saver(), thread())
+    await proxies.postgres.cut()
+
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await put(savers.saver(), thread())
+    await proxies.postgres.restore()
+
+    async with asyncio.timeout(0.9):
+        await put(savers.saver(), thread())
+
+
+def test_what_checkpoints_bring_back_is_restricted() -> None:
+    """Without it, whoever can write to the database can run code here."""
+    assert _msgpack.STRICT_MSGPACK_ENABLED is True

@@ -1,0 +1,161 @@
+"""Heartbeats: who is believed to be there, for how long, and what is left afterwards."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from app.embedded.servers import Addresses
+from app.kit.errors import Unavailable
+from app.kit.ids import ConnectionId, NodeId, SessionId, new_connection_id, new_node_id
+from app.kit.ids import new_session_id as new_session
+from app.liveness.store import LivenessStore, Presence
+from app.settings import LivenessSettings, RedisSettings
+from app.storage.redis import connect
+from tests.support.until import until
+
+BRIEF = LivenessSettings(ttl_seconds=0.15)
+
+
+def store(redis: Redis, settings: LivenessSettings | None = None) -> LivenessStore:
+    return LivenessStore(redis, settings or LivenessSettings(), new_node_id())
+
+
+def tabs(*names: str | None) -> list[tuple[ConnectionId, str | None]]:
+    return [(new_connection_id(), name) for name in names]
+
+
+async def test_every_connection_of_every_node_is_there(redis: Redis) -> None:
+    one, other = store(redis), store(redis)
+    session, elsewhere = new_session(), new_session()
+    here, there = tabs("a", None), tabs("a|b")
+
+    await one.beat({session: here, elsewhere: tabs("x")})
+    await other.beat({session: there})
+
+    assert set(await other.present(session)) == {
+        Presence(here[0][0], one._node, "a"),
+        Presence(here[1][0], one._node, None),
+        Presence(there[0][0], other._node, "a|b"),
+    }
+    assert len(await one.present(elsewhere)) == 1
+    assert await one.present(new_session()) == []
+
+
+async def test_nodes_are_there_even_without_sessions(redis: Redis) -> None:
+    one, other = store(redis), store(redis)
+
+    await one.beat({})
+    await other.beat({})
+
+    assert {one._node, other._node} <= set(await one.nodes())
+
+
+async def test_a_connection_that_left_is_gone_at_once(redis: Redis) -> None:
+    liveness, session = store(redis), new_session()
+    connections = tabs("a", "b")
+    await liveness.beat({session: connections})
+
+    await liveness.leave(session, *connections[0])
+    await liveness.leave(session, *connections[0])
+
+    assert [one.tab for one in await liveness.present(session)] == ["b"]
+
+
+async def test_a_node_that_leaves_is_gone_at_once(redis: Redis) -> None:
+    liveness = store(redis)
+    await liveness.beat({})
+
+    await liveness.forget_node()
+
+    assert liveness._node not in await liveness.nodes()
+
+
+async def test_nobody_is_believed_for_longer_than_they_said(redis: Redis) -> None:
+    liveness, session = store(redis, BRIEF), new_session()
+    await liveness.beat({session: tabs("a")})
+    assert len(await liveness.present(session)) == 1
+
+    async def nobody() -> bool:
+        return await liveness.present(session) == []
+
+    await until(nobody, seconds=2)
+    assert liveness._node not in await liveness.nodes()
+
+
+async def test_one_who_goes_on_beating_stays_while_another_lapses(redis: Redis) -> None:
+    """Also behind one that is believed for longer: the key outlives each of its members."""
+    liveness, session = store(redis, BRIEF), new_session()
+    stays, lapses = tabs("stays"), tabs("lapses")
+    await liveness.beat({session: stays + lapses})
+
+    async def only_one() -> bool:
+        await liveness.beat({session: stays})
+        return [one.tab for one in await liveness.present(session)] == ["stays"]
+
+    await until(only_one, seconds=2)
+
+
+async def test_a_client_without_a_socket_can_be_there(redis: Redis) -> None:
+    liveness, session = store(redis), new_session()
+
+    await liveness.beat_client(session)
+    await liveness.beat_client(session)
+
+    assert await liveness.present(session) == [Presence(ConnectionId("http"), liveness._node, None)]
+
+
+async def test_every_key_goes_away_by_itself(redis: Redis) -> None:
+    liveness, session = store(redis, BRIEF), new_session()
+    await liveness.beat({session: tabs("a", "b")})
+    await liveness.beat_client(session)
+
+    left = await redis.pttl(f"{{{session}}}:live")
+
+    assert 0 < left <= 150
+    assert await redis.pttl("colloquy:nodes") > 0
+
+
+async def test_nothing_is_kept_of_those_who_lapsed(redis: Redis) -> None:
+    liveness, session = store(redis, BRIEF), new_session()
+    for _ in range(20):
+        await liveness.beat({session: tabs("a")})
+    members = f"{{{session}}}:live"
+
+    async def only_the_newest() -> bool:
+        await liveness.beat({session: []})
+        return await redis.zcard(members) == 0
+
+    await until(only_the_newest, seconds=2)
+
+
+async def test_thousands_of_sessions_beat_at_once(redis: Redis) -> None:
+    liveness = store(redis)
+    sessions: dict[SessionId, list[tuple[ConnectionId, str | None]]] = {
+        new_session(): tabs("a") for _ in range(1_201)
+    }
+
+    await liveness.beat(sessions)
+
+    present = await asyncio.gather(*map(liveness.present, sessions))
+    assert [[one.connection_id for one in found] for found in present] == [
+        [connections[0][0]] for connections in sessions.values()
+    ]
+
+
+async def test_a_store_that_is_away_is_unavailable(stores: Addresses) -> None:
+    away = connect("unix:///nowhere/at/all.sock", RedisSettings(command_seconds=0.3))
+    liveness = LivenessStore(away, LivenessSettings(), NodeId("n"))
+    session = new_session()
+
+    for attempt in (
+        liveness.beat({session: []}),
+        liveness.beat_client(session),
+        liveness.leave(session, ConnectionId("c"), None),
+        liveness.present(session),
+        liveness.nodes(),
+        liveness.forget_node(),
+    ):
+        with pytest.raises(Unavailable):
+            await attempt
+    await away.aclose()
