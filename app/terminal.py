@@ -135,9 +135,11 @@ async def _ask(socket: ClientConnection, question: str) -> int:
                 sys.stdout.write(event["text"])
                 sys.stdout.flush()
                 shown += event["text"]
-            case "message_text" | "message_completed" if event["text"] != shown:
-                sys.stdout.write(("\n" if shown else "") + event["text"])
-                shown = event["text"]
+            case "message_text" | "message_completed":
+                if event["text"] != shown:
+                    sys.stdout.write(("\n" if shown else "") + event["text"])
+                    shown = event["text"]
+                _sources(event.get("citations", []))
             case "message_reset":
                 _say("\n… starting the answer again")
                 shown = ""
@@ -172,6 +174,13 @@ def _progress(event: dict[str, Any]) -> None:
         case _:
             return
     _say(f"· {line}")
+
+
+def _sources(citations: list[dict[str, Any]]) -> None:
+    if citations:
+        sys.stdout.write("\n")
+    for citation in citations:
+        sys.stdout.write(f"\n[{citation['n']}] {citation['title']} ({citation['source']})")
 
 
 def _say(line: str) -> None:

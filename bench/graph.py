@@ -30,11 +30,11 @@ def _say(writer: Callable[[Any], None], name: str, **payload: Any) -> None:
     writer({"name": name, "payload": payload})
 
 
-async def initialize(_: State) -> dict[str, Any]:
+async def initialize(state: State) -> dict[str, Any]:
     return {"findings": Overwrite([])}
 
 
-async def planning(_: State, runtime: Runtime[None]) -> dict[str, Any]:
+async def planning(state: State, runtime: Runtime[None]) -> dict[str, Any]:
     say = runtime.stream_writer
     _say(say, "planning_started")
     _say(say, "memory_loaded", user_id=None, memory_count=0, memories=[], status="anonymous")
@@ -43,16 +43,16 @@ async def planning(_: State, runtime: Runtime[None]) -> dict[str, Any]:
     return {"steps": ["a", "b"]}
 
 
-async def team(task: dict[str, str], runtime: Runtime[None]) -> dict[str, Any]:
-    _say(runtime.stream_writer, "team_completed", team=task["team"], summary="done", seconds=0.0)
+async def team(state: dict[str, str], runtime: Runtime[None]) -> dict[str, Any]:
+    _say(runtime.stream_writer, "team_completed", team=state["team"], summary="done", seconds=0.0)
     return {"findings": [f"result of {task['team']}"]}
 
 
-async def aggregate(_: State) -> dict[str, Any]:
+async def aggregate(state: State) -> dict[str, Any]:
     return {}
 
 
-async def respond(_: State, runtime: Runtime[None]) -> dict[str, Any]:
+async def respond(state: State, runtime: Runtime[None]) -> dict[str, Any]:
     say = runtime.stream_writer
     _say(say, "responding")
     for token in TOKENS:

@@ -81,9 +81,9 @@ def test_a_page_size_is_read_or_the_default(text: str | None, limit: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "201", "-1", "+1", " 1", "1.0", "١", "x", "0000001999", "9" * 10_000]
+    "text", ["0", "201", "-1", "+1", " 1", "1.0", "١", "x", "000001999", "000001" + "9" * 10_000]
 )
 def test_a_page_size_out_of_range_is_refused(text: str) -> None:
-    """Only six digits were looked at once: ``0000001999`` asked for 1,999 rows."""
+    """Only six digits were looked at once: ``000001999`` asked for 1,999 rows."""
     with pytest.raises(BadCursor):
         parse_limit(text, default=30)

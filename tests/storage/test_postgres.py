@@ -13,7 +13,7 @@ from app.settings import DatabaseSettings
 from app.storage.postgres import Postgres
 from tests.support.store_proxy import proxied
 
-SETTINGS = DatabaseSettings(pool_size=2, connect_seconds=0.3, statement_seconds=0.3)
+IMPATIENT = DatabaseSettings(pool_size=2, connect_seconds=1, statement_seconds=0.3)
 ADD = text("INSERT INTO visitors (id, secret_hash) VALUES (:id, 'x')")
 COUNT = text("SELECT count(*) FROM visitors WHERE id = :id")
 
@@ -79,7 +79,7 @@ async def test_a_mistake_in_a_statement_is_not_called_unavailable(postgres: Post
 
 
 async def test_no_free_connection_is_unavailable_and_passes(stores: Addresses) -> None:
-    postgres = Postgres(stores.database_url, SETTINGS)
+    postgres = Postgres(stores.database_url, IMPATIENT)
 
     async with postgres.statement(), postgres.statement():
         assert postgres.in_use == 2
@@ -94,7 +94,7 @@ async def test_no_free_connection_is_unavailable_and_passes(stores: Addresses) -
 
 
 async def test_a_statement_that_takes_too_long_is_unavailable(stores: Addresses) -> None:
-    postgres = Postgres(stores.database_url, SETTINGS)
+    postgres = Postgres(stores.database_url, IMPATIENT)
 
     with pytest.raises(Unavailable):
         async with postgres.statement() as db:
@@ -133,7 +133,7 @@ async def test_a_deadlock_is_unavailable_for_one_and_nothing_for_the_other(
 
 async def test_a_server_that_goes_away_is_unavailable_until_it_is_back(stores: Addresses) -> None:
     async with proxied(stores) as proxies:
-        postgres = Postgres(proxies.addresses.database_url, SETTINGS)
+        postgres = Postgres(proxies.addresses.database_url, DatabaseSettings(pool_size=2))
         assert not await stored(postgres, uuid7())
 
         await proxies.postgres.cut()
@@ -149,7 +149,7 @@ async def test_a_server_that_goes_away_is_unavailable_until_it_is_back(stores: A
 
 async def test_a_server_that_hangs_is_unavailable_in_time(stores: Addresses) -> None:
     async with proxied(stores) as proxies:
-        postgres = Postgres(proxies.addresses.database_url, SETTINGS)
+        postgres = Postgres(proxies.addresses.database_url, IMPATIENT)
         assert not await stored(postgres, uuid7())
 
         proxies.postgres.stall()

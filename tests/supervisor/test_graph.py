@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,10 +12,16 @@ from app.embedded.servers import Addresses
 from app.kit.errors import Unavailable
 from app.knowledge.service import KnowledgeService
 from app.memory.service import LongTermMemoryService
+from app.supervisor.nodes import respond as respond_node
 from app.supervisor.nodes import team as team_node
-from tests.runs.scene import rows
+from app.supervisor.offline.writer import compose
+from app.supervisor.teams.analysis.team import analyse
+from tests.conftest import make_settings
+from tests.runs.conftest import HASTY
+from tests.runs.scene import rows, until, vanish
 from tests.supervisor.scene import converse, end, kept, only, supervised
-from tests.support.node import Node
+from tests.support.databases import Databases
+from tests.support.node import Node, running_node
 
 SUM = "What is 17% of 2,340?"
 FERRY = "When does the ferry to Larkholm leave?"
@@ -59,7 +66,7 @@ async def test_a_question_goes_from_plan_to_teams_to_answer(node: Node) -> None:
     answer = only(events, "message_completed")
     assert "397.8" in answer["text"]
     assert "06:40" in answer["text"]
-    assert [one["source"] for one in answer["citations"]] == ["ferries.md"]
+    assert [one["source"] for one in answer["citations"]] == ["ferries.md#ferries"]
     words = "".join(one["text"] for one in events if one["type"] == "message_delta")
     assert words == answer["text"]
 
@@ -194,17 +201,45 @@ async def test_the_agent_sees_only_the_latest_of_a_long_chat(node: Node) -> None
     assert await rows(node, stored, c=chat_id) == [(10,)]
 
 
-async def test_a_resumed_run_does_not_ask_its_teams_again(
+async def test_a_run_that_is_taken_over_does_not_ask_its_teams_again(
     stores: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The node that writes the answer is broken once: what the teams found is kept."""
-    async with supervised(stores) as node:
-        client = node.client()
-        session = await client.start()
-        async with client.socket(session, hello={}) as socket:
-            await socket.ask(SUM)
+    door, asked = threading.Event(), Counter[str]()
+
+    def counted(name: str, real: Any, *, waits: bool = False) -> Any:
+        def work(*given: Any, **named: Any) -> Any:
+            asked[name] += 1
+            if waits and asked[name] == 1:
+                door.wait(20)
+            return real(*given, **named)
+
+        return work
+
+    monkeypatch.setattr(team_node, "analyse", counted("team", analyse))
+    monkeypatch.setattr(respond_node, "compose", counted("answer", compose, waits=True))
+    async with (
+        Databases.of(stores).clone() as own,
+        running_node(make_settings(own, runs=HASTY)) as here,
+        running_node(make_settings(own, runs=HASTY)) as there,
+    ):
+        session = await here.client().start()
+        async with there.client().socket(session, hello={}) as socket:
+            async with here.client().socket(session, hello={}) as asking:
+                await asking.ask(SUM)
+            await socket.until("responding")
+            await until(lambda: _has_aggregated(there, session["chat_id"]))
+            vanish(here)
+            await until(lambda: here.services.worker.running == 0)
+            door.set()
             await socket.until_end()
-            await socket.ask("And 18% of it?")
-            await socket.until_end()
-        answers = [one for one in socket.numbered() if one["type"] == "message_completed"]
-    assert len(answers) == 2
+
+    done = only(socket.numbered(), "run_completed")
+    assert done["attempt"] == 2
+    assert asked == {"team": 1, "answer": 2}
+    assert types(socket.numbered()).count("team_started") == 1
+    assert "397.8" in only(socket.numbered(), "message_completed")["text"]
+
+
+async def _has_aggregated(node: Node, chat_id: str) -> bool:
+    statement = "SELECT 1 FROM checkpoints WHERE thread_id = :t AND metadata->>'step' = '4'"
+    return bool(await rows(node, statement, t=chat_id))

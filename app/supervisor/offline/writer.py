@@ -28,7 +28,8 @@ def compose(
 
     One part gives its section alone; several give one headed section each, in the order
     asked, refusals included. A team that broke is named. When nothing came out, the answer
-    says plainly what needs a model and what can be done without one.
+    says plainly what needs a model and what can be done without one. The sources behind
+    marks such as [1] are the citations: showing them is the client's business.
     """
     if plan["reply"] is not None and not plan["steps"]:
         return {"text": plan["reply"], "citations": []}
@@ -52,8 +53,6 @@ def compose(
     body = _laid_out(sections)
     if not useful and not failed and all(result["team"] == "search" for result in results):
         body = f"{body}\n\n{chatter.abilities(language)}"
-    if citations:
-        body = f"{body}\n\n{_sources(citations, language)}"
     return {"text": body, "citations": citations}
 
 
@@ -100,26 +99,11 @@ def _title(task: str) -> str:
     lines = [line for line in task.strip().splitlines() if line.strip()]
     if not lines:
         return ""
-    line = re.sub(r"([*_`#\[\]|<>])", r"\\\1", lines[0].strip(" ,;:"))
+    line = re.sub(r"([*_`#\[\]|<>])", r"\\\1", lines[0].strip(" ,;:.。"))
     shortened = (
         line if len(line) <= _LONGEST_TITLE else f"{line[:_LONGEST_TITLE].rsplit(' ', 1)[0]} …"
     )
     return shortened[:1].upper() + shortened[1:]
-
-
-def _sources(citations: Sequence[Citation], language: Language) -> str:
-    head = "출처" if language == "ko" else "Sources"
-    lines = []
-    for citation in citations:
-        title = re.sub(r"[*_`\[\]]", "", citation["title"] or citation["source"])
-        name = f"[{title}]({citation['url']})" if citation["url"] else title
-        place = (
-            f" – `{citation['source']}`"
-            if citation["source"] and citation["source"] != citation["title"]
-            else ""
-        )
-        lines.append(f"{citation['n']}. {name}{place}")
-    return f"**{head}**\n\n" + "\n".join(lines)
 
 
 def _broken(failure: Failure, language: Language) -> str:

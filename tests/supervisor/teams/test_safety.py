@@ -124,8 +124,8 @@ def test_a_costly_calculation_is_done_or_refused_at_once(message: str) -> None:
 
 WORDS = """
 1 2 17 2,340 0.5 1/3 $5 3만 원 % percent of + - * / ^ ( ) ! = x km miles 평 to in and , . ? what is
-how many 은 는 의 을 로 몇 얼마 더하면 나누면 2026-03-01 days after until today 오늘 3pm average sum prime
-factors tax off tip split each at summarise this : session 세션
+how many 은 는 의 을 로 몇 얼마 더하면 나누면 2026-03-01 days after until today 오늘 3pm average
+sum prime factors tax off tip split each at summarise this : session 세션
 """
 PIECES = st.sampled_from(WORDS.split())
 
