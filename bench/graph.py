@@ -45,7 +45,7 @@ async def planning(state: State, runtime: Runtime[None]) -> dict[str, Any]:
 
 async def team(state: dict[str, str], runtime: Runtime[None]) -> dict[str, Any]:
     _say(runtime.stream_writer, "team_completed", team=state["team"], summary="done", seconds=0.0)
-    return {"findings": [f"result of {task['team']}"]}
+    return {"findings": [f"result of {state['team']}"]}
 
 
 async def aggregate(state: State) -> dict[str, Any]:
