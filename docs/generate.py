@@ -113,7 +113,7 @@ def renewed(text: str) -> str:
 
 def main() -> int:
     stale = []
-    for path in sorted(DOCS.glob("*.md")):
+    for path in sorted(DOCS.rglob("*.md")):
         text = path.read_text("utf-8")
         new = renewed(text)
         if new != text:

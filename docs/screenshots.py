@@ -15,8 +15,8 @@ from playwright.async_api import Page, async_playwright
 ROOT = Path(__file__).parent.parent
 QUESTION = "What is 17% of 2,340, and how does Colloquy resume a dropped connection?"
 VIEWS = {
-    "conversation": {"viewport": {"width": 1180, "height": 980}},
-    "conversation-dark": {"viewport": {"width": 1180, "height": 980}, "color_scheme": "dark"},
+    "conversation": {"viewport": {"width": 1180, "height": 1120}},
+    "conversation-dark": {"viewport": {"width": 1180, "height": 1120}, "color_scheme": "dark"},
     "conversation-phone": {"viewport": {"width": 390, "height": 780}},
 }
 

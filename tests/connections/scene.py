@@ -126,7 +126,7 @@ class Client:
         """Apply what waits now."""
         for queue in (self.connection._backlog, self.connection._queue):
             while queue:
-                self._apply(decode(queue.popleft()))
+                self._apply(decode(queue.pop(0)))
 
     def _apply(self, frame: dict[str, Any]) -> None:
         self.frames.append(frame)
