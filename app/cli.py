@@ -151,9 +151,11 @@ def ingest(path: Path, data_dir: Path | None) -> None:
 
 @main.command()
 @click.argument("question", nargs=-1)
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The server.")
-def chat(question: tuple[str, ...], url: str) -> None:
+@click.option("--url", help="The server. Default: where `serve` would listen.")
+def chat(question: tuple[str, ...], url: str | None) -> None:
     """Talk in the terminal. With a QUESTION, ask just that and leave."""
+    settings = settings_from()
+    url = url or f"http://{settings.host}:{settings.port}"
     from app.terminal import converse
 
     sys.exit(run(converse(url, " ".join(question) or None)))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -21,6 +22,8 @@ from app.settings import Settings
 
 log = structlog.get_logger()
 
+_OTHER_FILES = 500  # pools, logs, documents
+
 
 class PortTaken(AppError):
     """The address to listen on cannot be had."""
@@ -31,11 +34,23 @@ class PortTaken(AppError):
 
 async def serve_node(settings: Settings, *, agents: Sequence[Agent] = ()) -> None:
     """Serve until a signal says to stop, with ``agents`` beside the built-in one."""
+    allow_files(settings.connections.per_node + _OTHER_FILES)
     listener = _listen(settings)
     with contextlib.closing(listener):
         async with build(settings, agents=agents) as services:
             gc.freeze()  # what is loaded by now stays: no collection has to look at it again
             await _serve_until_stopped(settings, services, listener)
+
+
+def allow_files(count: int) -> None:
+    """Let this process open ``count`` files, or as many as the system allows it: a shell's
+    own limit is often 1,024, which is that many sockets less what else is open.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS: less than its "unlimited"
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve_until_stopped(

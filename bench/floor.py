@@ -121,11 +121,10 @@ async def _pool(database_url: str) -> Pool:
     return _pools[database_url]
 
 
-async def close() -> int:
+async def close() -> None:
     for pool in _pools.values():
         await pool.close()
-    return 0
 
 
 if __name__ == "__main__":
-    work(int(sys.argv[1]), {"turns": turns, "inserts": inserts, "close": close})
+    work(int(sys.argv[1]), {"turns": turns, "inserts": inserts}, last=close)

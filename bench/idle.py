@@ -2,7 +2,7 @@
 
 import time
 
-from bench.lab import LOAD_CORE, Lab, serving, working
+from bench.lab import Lab
 from bench.plan import Plan
 from bench.processes import cpu_seconds, resident_bytes
 from bench.report import Figure, Goal, print_table
@@ -13,7 +13,8 @@ _HELD = 5_000
 
 def measure(lab: Lab, plan: Plan) -> list[Figure]:
     """Open live connections of real sessions on a fresh process, and keep them a while."""
-    with working("bench.load", core=LOAD_CORE) as load, serving(lab) as server:
+    load = lab.load
+    with lab.fresh_server() as server:
         load.do("turns", port=server.port, concurrency=4, seconds=0.5, lead=0)
         load.do("open_idle", port=server.port, count=plan.idle_warm_connections)
         server.settle()

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from app.embedded.servers import Addresses, servers
@@ -30,19 +31,46 @@ class NotReady(Exception):
 class Lab:
     """A data directory with running stores, and the processes that work on it."""
 
-    def __init__(self, folder: Path, addresses: Addresses) -> None:
+    def __init__(self, folder: Path, addresses: Addresses, stack: contextlib.ExitStack) -> None:
         self.folder = folder
         self.database_url = addresses.database_url
         self._postgres = find("postgres", folder)
         self._valkey = find("valkey-server", folder)
+        self._stack = stack
 
-    def cpu(self, server: "Server", load: Worker) -> dict[str, float]:
+    @cached_property
+    def floor(self) -> Worker:
+        """What the service stands on, on the service's core."""
+        return self._stack.enter_context(_working("bench.floor", core=SERVER_CORE))
+
+    @cached_property
+    def load(self) -> Worker:
+        """The clients, on a core of their own."""
+        return self._stack.enter_context(_working("bench.load", core=LOAD_CORE))
+
+    @cached_property
+    def server(self) -> "Server":
+        """The service, on one core."""
+        return self._stack.enter_context(self.fresh_server())
+
+    @contextlib.contextmanager
+    def fresh_server(self) -> Iterator["Server"]:
+        """Serve with a process that has done nothing yet."""
+        command = ("bench.server", str(SERVER_CORE), str(self.folder))
+        server = Server(*command, log=self.folder / "bench.log")
+        try:
+            server.settle()
+            yield server
+        finally:
+            server.close()
+
+    def cpu(self) -> dict[str, float]:
         """Return the CPU seconds spent so far, by who spent them."""
         return {
-            "server": cpu_seconds(server.pid),
+            "server": cpu_seconds(self.server.pid),
             "postgres": cpu_seconds(self._postgres),
             "valkey": cpu_seconds(self._valkey),
-            "client": cpu_seconds(load.pid),
+            "client": cpu_seconds(self.load.pid),
         }
 
 
@@ -105,28 +133,15 @@ def folder() -> Iterator[Path]:
 @contextlib.contextmanager
 def open_lab(folder: Path) -> Iterator[Lab]:
     """Run the stores in ``folder``, free to use any core, for as long as the block lasts."""
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, contextlib.ExitStack() as stack:
         stores = servers(folder)
         addresses = runner.run(_enter(stores))
-        try:
-            yield Lab(folder, addresses)
-        finally:
-            runner.run(_leave(stores))
+        stack.callback(lambda: runner.run(_leave(stores)))
+        yield Lab(folder, addresses, stack)
 
 
 @contextlib.contextmanager
-def serving(lab: Lab) -> Iterator[Server]:
-    """Serve on one core for as long as the block lasts."""
-    server = Server("bench.server", str(SERVER_CORE), str(lab.folder), log=lab.folder / "bench.log")
-    try:
-        server.settle()
-        yield server
-    finally:
-        server.close()
-
-
-@contextlib.contextmanager
-def working(module: str, *, core: int) -> Iterator[Worker]:
+def _working(module: str, *, core: int) -> Iterator[Worker]:
     worker = Worker(module, core=core)
     try:
         yield worker

@@ -57,8 +57,7 @@ def print_table(title: str, figures: Sequence[Figure]) -> None:
     print(" " * width + "".join(heads))
     for label in labels:
         cells = (
-            _cell(figure, label).rjust(size)
-            for figure, size in zip(figures, columns, strict=True)
+            _cell(figure, label).rjust(size) for figure, size in zip(figures, columns, strict=True)
         )
         print(label.ljust(width) + "".join(cells))
 
@@ -68,11 +67,14 @@ def print_json(figures: Sequence[Figure]) -> None:
     print()
     for figure in figures:
         goals = [
-            {"of": one.of, "goal": str(one), "met": one.met(figure.numbers)}
-            for one in figure.goals
+            {"of": one.of, "goal": str(one), "met": one.met(figure.numbers)} for one in figure.goals
         ]
         numbers = {name: _rounded(value) for name, value in figure.numbers.items()}
-        print(json.dumps({"figure": figure.name, **numbers, "goals": goals, **about}))
+        print(
+            json.dumps(
+                {"figure": figure.name, **numbers, "goals": goals, **about}, ensure_ascii=False
+            )
+        )
 
 
 def _width(figure: Figure, labels: Sequence[str]) -> int:
@@ -82,7 +84,7 @@ def _width(figure: Figure, labels: Sequence[str]) -> int:
 def _cell(figure: Figure, label: str) -> str:
     if label not in figure.numbers:
         return ""
-    text = f"{_rounded(figure.numbers[label]):,}"
+    text = f"{_rounded(figure.numbers[label]):,g}"
     for goal in figure.goals:
         if goal.of == label:
             mark = "ok" if goal.met(figure.numbers) else "MISSED"

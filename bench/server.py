@@ -7,14 +7,11 @@ from app.cli import run, settings_from
 from app.observability import logs
 from app.serving import serve_node
 from bench import graph
-from bench.processes import allow_files, pin
-
-_FILES = 12_000
+from bench.processes import pin
 
 
 def main() -> None:
     pin(int(sys.argv[1]))
-    allow_files(_FILES)
     settings = settings_from(port=0, data_dir=sys.argv[2])
     logs.configure(settings.log)
     agent = Agent(graph.NAME, "Costs nothing.", graph.build(), closing_node="respond")

@@ -3,10 +3,9 @@
 from collections import defaultdict
 from typing import Any
 
-from bench.lab import LOAD_CORE, SERVER_CORE, Lab, Server, serving, working
+from bench.lab import Lab
 from bench.plan import Plan
 from bench.report import Figure, Goal, median, percentile, print_table
-from bench.worker import Worker
 
 _CONCURRENCY = (1, 16, 64)
 _TURNS_PER_SECOND = 60
@@ -19,11 +18,9 @@ Rounds = defaultdict[int, list[dict[str, float]]]
 def measure_floor(lab: Lab, plan: Plan) -> list[Figure]:
     """The graph in process, without and with LangGraph's own saver."""
     alone, saved = Rounds(list), Rounds(list)
-    with working("bench.floor", core=SERVER_CORE) as floor:
-        _warm_floor(floor, lab)
-        for _ in range(plan.rounds):
-            _floor_round(floor, lab, plan, alone, saved)
-        floor.do("close")
+    _warm_floor(lab)
+    for _ in range(plan.rounds):
+        _floor_round(lab, plan, alone, saved)
     return _floor_figures(alone, saved)
 
 
@@ -31,22 +28,17 @@ def measure(lab: Lab, plan: Plan) -> list[Figure]:
     """The floor and the service, round by round, and what one is of the other."""
     alone, saved, served = Rounds(list), Rounds(list), Rounds(list)
     times: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
-    with (
-        working("bench.floor", core=SERVER_CORE) as floor,
-        working("bench.load", core=LOAD_CORE) as load,
-        serving(lab) as server,
-    ):
-        first = load.do("turns", port=server.port, concurrency=1, seconds=0.01, lead=0)
-        _warm_floor(floor, lab)
-        load.do("turns", port=server.port, concurrency=16, seconds=plan.warm_seconds, lead=0)
-        for _ in range(plan.rounds):
-            _floor_round(floor, lab, plan, alone, saved)
-            for concurrency in _CONCURRENCY:
-                turns = _served(lab, server, load, plan, concurrency)
-                served[concurrency].append(turns["numbers"])
-                for mark in _MARKS:
-                    times[concurrency, mark] += turns["ms"][mark]
-        floor.do("close")
+    port = lab.server.port
+    first = lab.load.do("turns", port=port, concurrency=1, seconds=0.01, lead=0)
+    _warm_floor(lab)
+    lab.load.do("turns", port=port, concurrency=16, seconds=plan.warm_seconds, lead=0)
+    for _ in range(plan.rounds):
+        _floor_round(lab, plan, alone, saved)
+        for concurrency in _CONCURRENCY:
+            turns = _served(lab, plan, concurrency)
+            served[concurrency].append(turns["numbers"])
+            for mark in _MARKS:
+                times[concurrency, mark] += turns["ms"][mark]
     floor_figures = _floor_figures(alone, saved)
     figures = [
         _figure(concurrency, served[concurrency], times, floor_figures)
@@ -57,19 +49,17 @@ def measure(lab: Lab, plan: Plan) -> list[Figure]:
     return [*floor_figures, *figures, cold]
 
 
-def _served(
-    lab: Lab, server: Server, load: Worker, plan: Plan, concurrency: int
-) -> dict[str, Any]:
-    before = lab.cpu(server, load)
-    turns = load.do(
+def _served(lab: Lab, plan: Plan, concurrency: int) -> dict[str, Any]:
+    before = lab.cpu()
+    turns = lab.load.do(
         "turns",
-        port=server.port,
+        port=lab.server.port,
         concurrency=concurrency,
         seconds=plan.turn_seconds,
         lead=plan.lead_seconds,
     )
-    server.settle()  # what a turn leaves to be done after it is a part of it
-    after = lab.cpu(server, load)
+    lab.server.settle()  # what a turn leaves to be done after it is a part of it
+    after = lab.cpu()
     numbers = {"turns_per_second": turns["counted"] / plan.turn_seconds}
     for who, seconds in after.items():
         numbers[f"{who}_cpu_ms"] = (seconds - before[who]) * 1000 / turns["turns"]
@@ -77,17 +67,17 @@ def _served(
     return {"numbers": numbers, "ms": turns["ms"]}
 
 
-def _floor_round(floor: Worker, lab: Lab, plan: Plan, alone: Rounds, saved: Rounds) -> None:
+def _floor_round(lab: Lab, plan: Plan, alone: Rounds, saved: Rounds) -> None:
     for concurrency in _CONCURRENCY:
         given = {"concurrency": concurrency, "seconds": plan.floor_seconds}
-        alone[concurrency].append(_floor_numbers(floor.do("turns", **given)))
-        turns = floor.do("turns", **given, database_url=lab.database_url)
+        alone[concurrency].append(_floor_numbers(lab.floor.do("turns", **given)))
+        turns = lab.floor.do("turns", **given, database_url=lab.database_url)
         saved[concurrency].append(_floor_numbers(turns))
 
 
-def _warm_floor(floor: Worker, lab: Lab) -> None:
-    floor.do("turns", concurrency=4, seconds=0.2)
-    floor.do("turns", concurrency=16, seconds=0.2, database_url=lab.database_url)
+def _warm_floor(lab: Lab) -> None:
+    lab.floor.do("turns", concurrency=4, seconds=0.2)
+    lab.floor.do("turns", concurrency=16, seconds=0.2, database_url=lab.database_url)
 
 
 def _floor_numbers(turns: dict[str, Any]) -> dict[str, float]:

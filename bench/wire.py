@@ -90,12 +90,10 @@ class Socket(asyncio.Protocol):
         cls, host: str, port: int, path: str, *, source: str | None = None
     ) -> "Socket":
         """Open a socket; return it when the server has accepted."""
-        loop = asyncio.get_running_loop()
-        _, made = await loop.create_connection(
+        transport, made = await asyncio.get_running_loop().create_connection(
             cls, host, port, local_addr=(source, 0) if source else None
         )
-        made._loop = loop
-        made._transport.write(
+        transport.write(
             b"GET %b HTTP/1.1\r\nhost: %b:%d\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             b"sec-websocket-key: Y29sbG9xdXkgYmVuY2ghIQ==\r\nsec-websocket-version: 13\r\n"
             b"sec-websocket-protocol: colloquy.v1\r\n\r\n" % (path.encode(), host.encode(), port)
@@ -119,7 +117,7 @@ class Socket(asyncio.Protocol):
         if kind in self.first:
             return self.first[kind]
         self._wanted = kind
-        self._waiter = self._loop.create_future()
+        self._waiter = asyncio.get_running_loop().create_future()
         return await self._waiter
 
     def close(self) -> None:
@@ -193,8 +191,13 @@ class Socket(asyncio.Protocol):
     def _send(self, opcode: int, data: bytes) -> None:
         # Masked with zeros: legal, and free. There is no proxy here to be protected.
         length = len(data)
-        head = bytes((0x80 | opcode, 0x80 | length)) if length < 126 else b"%b%b" % (
-            bytes((0x80 | opcode, 0x80 | 126)),
-            length.to_bytes(2, "big"),
+        head = (
+            bytes((0x80 | opcode, 0x80 | length))
+            if length < 126
+            else b"%b%b"
+            % (
+                bytes((0x80 | opcode, 0x80 | 126)),
+                length.to_bytes(2, "big"),
+            )
         )
         self._transport.write(head + b"\0\0\0\0" + data)

@@ -51,14 +51,16 @@ class Worker:
         self._process.wait(timeout=10)
 
 
-def work(core: int, commands: Mapping[str, Command]) -> None:
-    """The child's end: do each command of standard input, until there are no more."""
+def work(core: int, commands: Mapping[str, Command], *, last: Command | None = None) -> None:
+    """The child's end: do each command of standard input, and when there are no more, ``last``."""
     pin(core)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         for line in sys.stdin:
             given = json.loads(line)
             answer = runner.run(_call(commands[given.pop("command")], given))
             print(json.dumps(answer), flush=True)
+        if last is not None:
+            runner.run(_call(last, {}))
 
 
 async def _call(command: Command, given: dict[str, Any]) -> Any:

@@ -14,7 +14,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import app.main  # noqa: F401 - so that every error class exists
+import app.doctor
+import app.serving
+import app.terminal  # noqa: F401 - so that every error class exists
 from app.kit.errors import AppError
 from app.observability.metrics import REGISTRY
 from app.protocol.close import close_table

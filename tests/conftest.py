@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,3 +72,11 @@ async def node(settings: Settings) -> AsyncIterator[Node]:
     """A whole running node with the scripted agent, shared by tests that change no settings."""
     async with running_node(settings) as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def quick_watch() -> Iterator[None]:
+    """Let nodes look after their sockets more often than each second; nothing else changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.gateway.watch._LOOK_SECONDS", 0.05)
+        yield

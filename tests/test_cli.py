@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 from tests.support.client import Client, Socket
-from tests.support.commands import Commands, data_directory, done, users_of
+from tests.support.commands import Commands, data_directory, done, until_unused, users_of
 from tests.support.waiting import eventually
 
 QUESTION = "What is 17% of 2,340?"
@@ -28,10 +28,6 @@ def data_dir() -> Iterator[Path]:
 async def commands() -> AsyncIterator[Commands]:
     async with Commands() as commands:
         yield commands
-
-
-async def nobody_uses(path: Path) -> bool:
-    return users_of(path) == []
 
 
 # Words and mistakes
@@ -156,7 +152,7 @@ async def test_nodes_on_one_data_directory_are_one_service_that_outlives_each_of
         assert (closed, json.loads(reason)) == (4200, {"delay_ms": 20_000})
         assert await third.ended() == 0
 
-    await eventually(lambda: nobody_uses(data_dir))
+    await until_unused(data_dir)
     for command in (one, other, third):  # what was said, and to whom, is in no log
         said = command.out + command.err
         for secret in (session["session_id"], session["token"], QUESTION):
@@ -185,7 +181,7 @@ async def test_a_start_that_is_broken_off_leaves_no_server_behind(
 
         assert code in {130, 143}
         assert "Traceback" not in command.err
-        await eventually(lambda: nobody_uses(path))
+        await until_unused(path)
 
 
 async def _begun(path: Path) -> bool:
@@ -207,4 +203,4 @@ async def test_tables_and_documents_are_brought_in_from_the_command_line(
 
     assert (upgraded[0], upgraded[1][:26]) == (0, "The tables are at revision")
     assert (added[0], added[1][:8]) == (0, "1 added,")
-    await eventually(lambda: nobody_uses(data_dir))
+    await until_unused(data_dir)

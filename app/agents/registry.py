@@ -15,5 +15,9 @@ class AgentRegistry:
     def __iter__(self) -> Iterator[Agent]:
         return iter(self._agents.values())
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._agents)
+
     def get(self, name: str) -> Agent | None:
         return self._agents.get(name)

@@ -32,6 +32,16 @@ from app.settings import ProtocolSettings
 log = structlog.get_logger()
 
 
+# Blank space, controls, and what only shapes its neighbours. Not the unassigned: they are
+# next year's emoji.
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters by category, blank to the eye
+
+
+def _is_invisible(char: str) -> bool:
+    return char in _FILLERS or unicodedata.category(char) in _INVISIBLE
+
+
 class Dispatch:
     """One connection's commands. They are done in their order, beside the reader: an unread
     frame would keep the transport from seeing pongs.
@@ -131,8 +141,7 @@ class Dispatch:
     def _check_text(self, frame: Query) -> None:
         if len(frame.query) > self._settings.text_chars:
             raise TextTooLong(f"A message has at most {self._settings.text_chars} characters.")
-        # blanks, controls, and what takes no place: zero-width characters, byte order marks
-        if all(unicodedata.category(char)[0] in "ZC" for char in frame.query):
+        if all(_is_invisible(char) for char in frame.query):
             raise BlankText("The message is blank.")
 
     async def _do(self, frame: Query | Cancel) -> None:

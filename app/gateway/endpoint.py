@@ -224,7 +224,10 @@ class Gateway:
             frame = decode_frame(text, max_depth=protocol.frame_depth)
         except AppError:
             return None, text
-        return (frame, None) if isinstance(frame, Hello) else (None, text)
+        if isinstance(frame, Hello):
+            FRAMES.labels(frame.type).inc()
+            return frame, None
+        return None, text
 
     async def _enter(self, connection: Connection, session: Session, hello: Hello | None) -> None:
         """Bring the client up to date and let it follow its chat.

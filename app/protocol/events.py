@@ -56,11 +56,6 @@ class UserMessage(EventBase):
     run_id: str
 
 
-class TitleChanged(EventBase):
-    type: Literal["title_changed"]
-    title: str
-
-
 class RunQueued(EventBase):
     type: Literal["run_queued"]
     run_id: str
@@ -204,7 +199,6 @@ class MessageReset(RunEvent):
 
 Event = (
     UserMessage
-    | TitleChanged
     | RunQueued
     | RunStarted
     | RunResumed

@@ -1,11 +1,13 @@
 """Taking runs: those that wait for a free place, and those whose owner died."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from app.chats.repository import ChatRepository
 from app.events.outbox import Durable, EventPublisher
 from app.kit.clock import Clock, wire_time
-from app.kit.ids import ChatId, NodeId
+from app.kit.ids import NodeId
 from app.protocol.events import Event, event
 from app.runs.errors import TooManyAttempts
 from app.runs.repository import RunRepository
@@ -38,10 +40,12 @@ class Claims:
         self._clock = clock
         self._node = node
 
-    async def candidates(self, *, chat_id: ChatId | None, limit: int) -> list[Candidate]:
+    async def candidates(self, *, agents: Sequence[str], limit: int) -> list[Candidate]:
         """Return runs that somebody should execute, oldest first. Nothing is locked."""
         async with self._postgres.statement() as db:
-            return await RunRepository(db).candidates(chat_id=chat_id, limit=limit)
+            return await RunRepository(db).candidates(
+                agents=agents, patience_seconds=self._settings.timeout_seconds, limit=limit
+            )
 
     async def claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
         """Take a run over, or end it if it was tried too often.

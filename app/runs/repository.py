@@ -55,7 +55,9 @@ _WISH_CANCEL = text(
 # A run is anyone's when it waits and its chat is free, or when its owner's lease has lapsed.
 _CANDIDATES = text(
     "SELECT r.id, r.chat_id, r.status, r.attempt, r.lease_owner FROM runs r"
-    " WHERE (CAST(:chat_id AS uuid) IS NULL OR r.chat_id = :chat_id) AND ("
+    " WHERE (r.created_at < now() - make_interval(secs => :patience)"
+    "  OR EXISTS (SELECT 1 FROM chats c WHERE c.id = r.chat_id AND c.agent = ANY(:agents)))"
+    " AND ("
     "  (r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.chat_id = r.chat_id"
     "    AND (o.status = 'running' OR (o.status = 'queued' AND o.seq < r.seq))))"
     "  OR (r.status = 'running' AND r.lease_until < now()))"
@@ -159,8 +161,17 @@ class RunRepository:
         row = (await self._db.execute(_WISH_CANCEL, {"chat_id": chat_id, "run_id": run_id})).first()
         return RunId(row.id) if row else None
 
-    async def candidates(self, *, chat_id: ChatId | None, limit: int) -> list[Candidate]:
-        rows = await self._db.execute(_CANDIDATES, {"chat_id": chat_id, "limit": limit})
+    async def candidates(
+        self, *, agents: Sequence[str], patience_seconds: float, limit: int
+    ) -> list[Candidate]:
+        """Return runs that somebody with one of these agents should execute, oldest first.
+
+        After ``patience_seconds`` a run is anybody's: no node has its agent, and it has to
+        end all the same.
+        """
+        rows = await self._db.execute(
+            _CANDIDATES, {"agents": list(agents), "patience": patience_seconds, "limit": limit}
+        )
         return [Candidate._make(row) for row in rows]
 
     async def claim(

@@ -35,6 +35,8 @@ _TITLE_CHARS = 80
 class Starter(Protocol):
     """What the service needs from the worker."""
 
+    def has_agent(self, name: str) -> bool: ...
+
     def take_place(self) -> bool: ...
 
     def give_back(self) -> None: ...
@@ -121,7 +123,7 @@ class RunService:
         self, session: Session, text: str, *, client_message_id: str | None, on_busy: OnBusy
     ) -> Accepted:
         message_id, run_id = new_message_id(), new_run_id()
-        has_place = self._worker.take_place()
+        has_place = self._worker.has_agent(session.agent) and self._worker.take_place()
         claim: Claim | None = None
         try:
             stored = await self._store(

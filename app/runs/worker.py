@@ -80,6 +80,10 @@ class RunWorker:
         """How many runs are executed here."""
         return len(self._running)
 
+    def has_agent(self, name: str) -> bool:
+        """Whether this node can execute runs of that agent."""
+        return name in self._agents
+
     def take_place(self) -> bool:
         """Keep a place for one more run, if there is one.
 
@@ -151,6 +155,7 @@ class RunWorker:
         """Own the runs' tasks until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            self._woken.set()  # there may be work that has waited for a node
             group.create_task(self._heartbeat())
             group.create_task(self._look_for_work())
 
@@ -319,7 +324,7 @@ class RunWorker:
             self._is_full = limit <= 0
             if self._is_full:
                 return
-            candidates = await self._claims.candidates(chat_id=None, limit=limit)
+            candidates = await self._claims.candidates(agents=self._agents.names, limit=limit)
             progressed = False
             for candidate in candidates:
                 # one of our own whose lease lapsed: the heartbeat renews it or gives it up

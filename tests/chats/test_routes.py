@@ -196,9 +196,16 @@ async def test_a_long_chat_is_snapshot_by_its_latest_page(node: Node, postgres: 
     session = await client.start(agent=NAME)
     await rows(
         postgres,
-        "INSERT INTO messages (id, chat_id, seq, role, text, status, run_id)"
+        "WITH counted AS (UPDATE chats SET message_count = 60 WHERE id = :chat)"
+        " INSERT INTO messages (id, chat_id, seq, role, text, status, run_id)"
         " SELECT gen_random_uuid(), :chat, n, 'user', 'm' || n, 'complete', gen_random_uuid()"
         " FROM generate_series(1, 60) n",
+        chat=session["chat_id"],
+    )
+
+    await rows(
+        postgres,
+        "UPDATE chats SET message_count = 60 WHERE id = :chat",
         chat=session["chat_id"],
     )
 

@@ -416,6 +416,47 @@ async def test_a_failover_during_which_nothing_was_heard_is_noticed_too(
     assert visitor.keys == ["a", "gone"]
 
 
+async def test_a_failover_of_which_nothing_is_heard_is_noticed_by_comparing_the_ends(
+    redis: Redis, chat: ChatId
+) -> None:
+    """The log is as long as before: only the key of its last event tells."""
+    async with station(redis, **TICK) as here:
+        visitor = client(here, chat)
+        await here.append(chat, "a")
+        await visitor.join()
+        backup = Backup(redis, chat)
+        await backup.take()
+        await here.append(chat, "gone")
+        await visitor.read(until="gone")
+
+        here.wire.loses = lambda _: True
+        await backup.take_over()
+        await here.append(chat, "new")
+
+        assert await visitor.closed() == NO_CONTINUITY
+
+
+async def test_a_gap_on_the_way_in_is_not_filled_from_another_history(
+    here: Station, chat: ChatId
+) -> None:
+    await here.append(chat, "a")
+    backup = Backup(here.redis, chat)
+    await backup.take()
+    await here.append(chat, "gone")
+    visitor = client(here, chat)
+    here.hub.admit(visitor.connection)
+    entrance = await visitor.enter()
+
+    await backup.take_over()
+    here.wire.loses = loses("new 1", "new 2")
+    for n in (1, 2, 3):
+        await here.append_and_wait(chat, f"new {n}")
+    with pytest.raises(ConnectionEnded) as caught:
+        await visitor.go_live(entrance)
+
+    assert caught.value.close == NO_CONTINUITY
+
+
 async def test_one_who_joins_across_a_failover_is_told_to_start_anew(
     here: Station, chat: ChatId
 ) -> None:

@@ -112,10 +112,30 @@ async def test_a_chat_that_is_let_go_is_not_heard(
     assert sink.heard[chat] == []
 
 
+async def test_only_the_answer_to_the_latest_subscription_confirms(
+    redis: Redis, sink: Sink, chat: ChatId
+) -> None:
+    """Let go and followed again at once, the first answer used to count for the second."""
+    follower = Follower(redis, confirm_seconds=5)
+    answer = (b"subscribe", channel(chat), 1)
+    first = asyncio.create_task(follower.follow(chat))
+    await asyncio.sleep(0)
+    follower.unfollow(chat)
+    second = asyncio.create_task(follower.follow(chat))
+    await asyncio.sleep(0)
+
+    follower._heard(answer, sink, sink.on_signal)
+    confirmed_by_the_first = follower._confirmed[channel(chat)].is_set()
+    follower._heard(answer, sink, sink.on_signal)
+
+    await second
+    await first  # it was followed, and let go: nothing to wait for
+    assert not confirmed_by_the_first
+
+
 async def test_what_is_appended_after_any_follow_returns_is_heard(
     follower: Follower, sink: Sink, event_log: EventLog, chat: ChatId
 ) -> None:
-    """Let go and followed again at once, the first confirmation used to count for the second."""
     for n in range(200):
         joined = asyncio.create_task(follower.follow(chat))
         for _ in range(n % 4):

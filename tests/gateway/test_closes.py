@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-async def brisk(stores: Addresses) -> AsyncIterator[Node]:
+async def brisk(stores: Addresses, quick_watch: None) -> AsyncIterator[Node]:
     """A node with little patience."""
     settings = make_settings(
         stores,
@@ -29,6 +29,7 @@ async def brisk(stores: Addresses) -> AsyncIterator[Node]:
             "frames_per_window": 5,
             "window_seconds": 30,
             "malformed_frames": 3,
+            "greeting_seconds": 0.1,
         },
         connections={"per_session": 2},
     )
@@ -263,7 +264,7 @@ async def test_a_client_that_never_said_hello_is_asked_for_no_pong(brisk: Node) 
     async with client.socket(session) as socket:
         await socket.until("live")
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(limit.heartbeat_seconds * 2 + limit.pong_seconds + 1.2):
+            async with asyncio.timeout(limit.heartbeat_seconds * 2 + limit.pong_seconds + 0.5):
                 await socket.raw.recv()
         await socket.send("ping", id="p")
         await socket.until("pong")

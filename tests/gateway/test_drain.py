@@ -48,17 +48,17 @@ async def test_many_clients_are_sent_away_in_waves(stores: Addresses) -> None:
         session = await client.start()
         async with contextlib.AsyncExitStack() as stack:
             sockets = [
-                await stack.enter_async_context(client.socket(session, hello={})) for _ in range(50)
+                await stack.enter_async_context(client.socket(session, hello={})) for _ in range(25)
             ]
-            drain = asyncio.ensure_future(node.services.gateway.drain(0.6))
+            drain = asyncio.ensure_future(node.services.gateway.drain(0.4))
             closed = asyncio.gather(*(socket.closed() for socket in sockets))
-            await eventually(lambda: _below(node.services.hub, 50))
+            await eventually(lambda: _below(node.services.hub, 25))
             left_in_the_middle = node.services.hub.count
             codes = {code for code, _ in await closed}
             await drain
 
     assert codes == {4200}
-    assert 0 < left_in_the_middle < 50
+    assert 0 < left_in_the_middle < 25
 
 
 async def _below(hub: object, count: int) -> bool:

@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 
 PATHS = ["/ws/{}", "/api/v1/chat/ws/{}"]
 
+UNKNOWN = uuid.UUID("5e0a1b7c-0d51-4c6f-9a52-2f6a0e3c7d11")  # fixed: test ids must not change
+
 
 @pytest.fixture(scope="module")
 async def strict(stores: Addresses) -> AsyncIterator[Node]:
@@ -31,7 +33,7 @@ async def strict(stores: Addresses) -> AsyncIterator[Node]:
     settings = make_settings(
         stores,
         sessions={"require_credential": True},
-        protocol={"hello_seconds": 0.4},
+        protocol={"hello_seconds": 0.4, "greeting_seconds": 0.1},
         server={"origins": ["https://shop.example.com"]},
         connections={"per_node": 3},
     )
@@ -178,11 +180,11 @@ async def test_a_hello_that_comes_late_is_answered_with_another_beginning(node: 
         "session-",
         "session-1",
         f"session-{uuid.UUID(int=0)}",
-        f"session-{uuid.uuid4()}",
-        str(uuid.uuid4()),
-        f"SESSION-{uuid.uuid4()}",
-        f"session-{uuid.uuid4().hex}",
-        f"session-{uuid.uuid4()}%00",
+        f"session-{UNKNOWN}",
+        str(UNKNOWN),
+        f"SESSION-{UNKNOWN}",
+        f"session-{UNKNOWN.hex}",
+        f"session-{UNKNOWN}%00",
         "%F0%9F%A6%8A",
         "s" * 4_000,
     ],

@@ -57,7 +57,7 @@ def agent(work: Any) -> Agent:
 
 
 @pytest.fixture(scope="module")
-async def narrow(stores: Addresses) -> AsyncIterator[Node]:
+async def narrow(stores: Addresses, quick_watch: None) -> AsyncIterator[Node]:
     settings = make_settings(
         stores,
         connections={
@@ -82,11 +82,14 @@ async def deaf(client: Client, session: dict[str, Any], **hello: Any) -> AsyncIt
 
 def serving(port: int) -> asyncio.Transport | None:
     """Return the server's transport of a client's port, until its socket is closed."""
-    for one in gc.get_objects():
-        if isinstance(one, asyncio.Transport) and one.get_extra_info("socket") is not None:
-            peer = one.get_extra_info("peername")
-            if peer and peer[1] == port and one.get_extra_info("socket").fileno() != -1:
-                return one
+    # by type: `isinstance` would touch what weak references no longer lead to
+    transports: list[asyncio.Transport] = [
+        one for one in gc.get_objects() if issubclass(type(one), asyncio.Transport)
+    ]
+    for one in transports:
+        peer, sock = one.get_extra_info("peername"), one.get_extra_info("socket")
+        if sock is not None and peer and peer[1] == port and sock.fileno() != -1:
+            return one
     return None
 
 

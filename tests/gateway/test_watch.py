@@ -19,11 +19,11 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-async def warning(stores: Addresses) -> AsyncIterator[Node]:
+async def warning(stores: Addresses, quick_watch: None) -> AsyncIterator[Node]:
     settings = make_settings(
         stores,
-        sessions={"ttl_seconds": 3, "warn_seconds": 2, "slide_seconds": 0},
-        liveness={"beat_seconds": 0.3, "ttl_seconds": 2},
+        sessions={"ttl_seconds": 2, "warn_seconds": 1, "slide_seconds": 0},
+        liveness={"beat_seconds": 0.3, "ttl_seconds": 1},
     )
     async with running_node(settings) as node:
         yield node
@@ -45,7 +45,7 @@ async def test_sockets_are_warned_before_their_session_ends_and_then_told(warnin
     assert socket.types()[3:] == ["session_expiring", "session_ended"]
     expiring = socket.seen[3]
     assert expiring["expires_at"] == session["expires_at"]
-    assert 0 <= expiring["seconds"] <= 2
+    assert 0 <= expiring["seconds"] <= 1
 
 
 async def test_an_extended_session_is_told_so_and_lives_on(warning: Node) -> None:
@@ -118,7 +118,7 @@ async def _count(client: Client, session: dict[str, Any], wanted: int) -> bool:
 
 
 async def test_a_connection_that_stays_is_believed_to_be_there_as_long(warning: Node) -> None:
-    """Each word is good for two seconds here; the node repeats it."""
+    """Each word is good for one second here; the node repeats it."""
     client = warning.client()
     session = await client.start()
     async with client.socket(session, hello={"tab": "t"}) as socket:
@@ -144,7 +144,7 @@ async def test_a_node_that_dies_is_not_believed_for_long(
 
 
 async def test_a_session_that_ended_while_no_node_could_hear_it_ends_all_the_same(
-    stores: Addresses, postgres: Postgres
+    stores: Addresses, postgres: Postgres, quick_watch: None
 ) -> None:
     """The word of another node can be lost with Redis; nobody looked until the TTL ran out."""
     settings = make_settings(stores, liveness={"beat_seconds": 0.3, "ttl_seconds": 2})

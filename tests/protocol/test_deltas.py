@@ -132,11 +132,11 @@ def test_a_delta_alone_keeps_its_bytes() -> None:
 
 def test_a_long_text_is_merged_in_linear_time() -> None:
     """Each text was once joined to all that came before it: as many copies of a megabyte."""
-    frames = [delta(1, 0, "x" * 1_000_000)]
+    frames = [delta(1, 0, "가" * 1_000_000)]
     frames += [delta(offset, offset - 1, "x" * 10) for offset in range(2, 20_000)]
     began = time.process_time()
 
     [merged] = merge_deltas(frames)
 
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 0.25
     assert len(decode(merged)["text"]) == 1_000_000 + 19_998 * 10

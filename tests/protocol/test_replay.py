@@ -11,7 +11,7 @@ from app.protocol.frames import Position
 from app.protocol.replay import Entry, Gap, Reason, Rewound, Top, judge, key_at, merge
 
 SIZE = 10  # bytes of every event below
-EVENTS, BYTES = 8, 8 * SIZE
+EVENTS, BYTES = 8, 100 * SIZE
 
 
 def entry(offset: int, version: str = "") -> Entry:

@@ -1,6 +1,7 @@
 """Every run that began ends once, and says no more about a failure than it should."""
 
 import hashlib
+import time
 from uuid import UUID
 
 import pytest
@@ -94,10 +95,13 @@ async def test_a_graph_that_ignores_its_timeout_is_left_alone(
         client = node.client()
         session = await client.start(agent="stubborn")
         async with client.socket(session, hello={}) as socket:
-            await socket.ask("1.5")
+            await socket.ask("2.5")
+            began = time.monotonic()
             end = await socket.until_end()
+            seconds = time.monotonic() - began
 
     assert (end["type"], end["code"]) == ("run_failed", "run_timeout")
+    assert seconds < 2
 
 
 @pytest.mark.parametrize("agent", [NAME, "wordy"])

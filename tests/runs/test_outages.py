@@ -23,27 +23,23 @@ from tests.support.node import Node
 from tests.support.scripted import GATES, NAME
 from tests.support.store_proxy import Proxies, proxied
 
-QUICK = {
-    "redis": {"command_seconds": 0.3},
-    "events": {"relay_seconds": 0.1},
-    "database": {
-        "pool_size": 5,
-        "checkpoint_pool_size": 5,
-        "migrate": False,
-        "connect_seconds": 1,
-        "statement_seconds": 1,
-    },
-}
+QUICK = {"redis": {"command_seconds": 0.3}, "events": {"relay_seconds": 0.1}}
+PATIENCE = 5.0  # seconds that a statement waits for a connection
 
 
 @contextlib.asynccontextmanager
-async def behind(own: Addresses, **runs: float) -> AsyncIterator[tuple[Node, Proxies]]:
+async def behind(
+    own: Addresses, *, patience: float = PATIENCE, **runs: float
+) -> AsyncIterator[tuple[Node, Proxies]]:
     """Run a node whose stores can be taken away."""
-    async with (
-        proxied(own) as proxies,
-        begin(make_settings(proxies.addresses, runs={**PATIENT, **runs}, **QUICK)) as node,
-    ):
-        yield node, proxies
+    database = {"pool_size": 5, "checkpoint_pool_size": 5, "migrate": False}
+    waits = {"connect_seconds": patience, "statement_seconds": patience}
+    async with proxied(own) as proxies:
+        settings = make_settings(
+            proxies.addresses, runs={**PATIENT, **runs}, database={**database, **waits}, **QUICK
+        )
+        async with begin(settings) as node:
+            yield node, proxies
 
 
 async def ends(node: Node, session: Session) -> list[str]:
@@ -240,7 +236,7 @@ async def test_a_run_whose_lease_lapsed_while_postgres_was_away_goes_on_after(
 ) -> None:
     gate = new_gate()
     tireless = {**HASTY, "lease_seconds": 0.6, "max_attempts": 50}
-    async with behind(own, **tireless) as (node, proxies):
+    async with behind(own, patience=1, **tireless) as (node, proxies):
         session = await start(node)
         ack = await node.services.runs.accept(session, f"say:a wait:{gate} say:b")
         await GATES.wait_until_reached(gate)

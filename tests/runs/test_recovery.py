@@ -14,7 +14,7 @@ from tests.runs.agents import VISITS, new_gate
 from tests.runs.conftest import HASTY, begin
 from tests.runs.scene import rows, run_row, until, vanish
 from tests.support.client import Event, Socket
-from tests.support.node import Node
+from tests.support.node import Node, running_node
 from tests.support.scripted import GATES, NAME
 
 # Holds a run for good unless somebody takes it: it neither renews nor looks for work.
@@ -162,7 +162,8 @@ async def test_a_run_that_kills_its_nodes_is_given_up(own: Addresses) -> None:
 
 async def test_a_lease_is_renewed_for_as_long_as_its_node_lives(own: Addresses) -> None:
     gate = new_gate()
-    async with two(own, HASTY, HASTY) as (here, _there):
+    brief = {**HASTY, "lease_seconds": 0.6, "heartbeat_seconds": 0.1}
+    async with two(own, brief, brief) as (here, _there):
         client = here.client()
         session = await client.start(agent=NAME)
         async with client.socket(session, hello={}) as socket:
@@ -171,7 +172,7 @@ async def test_a_lease_is_renewed_for_as_long_as_its_node_lives(own: Addresses) 
 
             async def moved_twice() -> bool:
                 lease = (await run_row(here, ack["run_id"])).lease_until
-                return bool((lease - first).total_seconds() > 2 * HASTY["lease_seconds"])
+                return bool((lease - first).total_seconds() > 2 * brief["lease_seconds"])
 
             await until(moved_twice)
             GATES.open(gate)
@@ -283,7 +284,7 @@ async def test_a_claim_that_another_node_has_made_is_left_to_it(own: Addresses) 
             ack = await asking.ask(f"wait:{gate}")
             await until(lambda: _has_lapsed(here, ack["run_id"]))
             claims = [one.services.worker._claims for one in (here, there)]
-            [candidate] = await claims[0].candidates(chat_id=None, limit=8)
+            [candidate] = await claims[0].candidates(agents=[NAME], limit=8)
 
             made = await asyncio.gather(*(one.claim(candidate) for one in claims * 3))
 
@@ -320,3 +321,20 @@ async def _has_lapsed(node: Node, run_id: str) -> bool:
 
 async def _is_renewed(node: Node, run_id: str) -> bool:
     return bool(await rows(node, f"{_LEASE} AND lease_until > now()", r=run_id))
+
+
+async def test_a_node_leaves_runs_of_agents_it_does_not_have_to_others(own: Addresses) -> None:
+    """A node of another version once took such a run and failed it for good."""
+    gate = new_gate()
+    async with (
+        begin(make_settings(own, runs=HASTY)) as here,
+        running_node(make_settings(own, runs=HASTY), agents=[]) as stranger,
+    ):
+        session = await here.client().start(agent=NAME)
+        async with stranger.client().socket(session, hello={}) as socket:
+            ack = await socket.ask(f"wait:{gate} say:done")
+            await GATES.wait_until_reached(gate)
+            GATES.open(gate)
+            end = await socket.until_end()
+
+    assert (end["type"], end["run_id"]) == ("run_completed", ack["run_id"])

@@ -67,16 +67,30 @@ async def test_a_full_nodes_overflow_goes_to_another_at_once(own: Addresses) -> 
         begin(make_settings(own, runs={**PATIENT, "concurrency": 1})) as small,
         begin(make_settings(own, runs={**PATIENT, "concurrency": 20})) as large,
     ):
-        sessions = await sessions_on(small, 12)
+        sessions = await sessions_on(small, 4)
 
         await ask(small, sessions, f"wait:{gate} say:done")
 
-        # more than one look's worth, and nobody waits for a poll
-        await until(lambda: large.services.worker.running == 11)
+        await until(lambda: large.services.worker.running == 3)
         assert small.services.worker.running == 1
         GATES.open(gate)
         for one in sessions:
             await until(partial(answers, small, one.chat_id, 1))
+
+
+async def test_a_node_that_comes_takes_all_that_waits_without_a_poll(own: Addresses) -> None:
+    """It waited for a poll at first, and for another one after every eighth run."""
+    gate = new_gate()
+    async with begin(make_settings(own, runs={**PATIENT, "concurrency": 1})) as small:
+        sessions = await sessions_on(small, 21)
+        await ask(small, sessions, f"wait:{gate} say:done")
+        assert await count(small, "queued") == 20
+
+        async with begin(make_settings(own, runs={**PATIENT, "concurrency": 20})) as large:
+            await until(lambda: large.services.worker.running == 20)
+            GATES.open(gate)
+            for one in sessions:
+                await until(partial(answers, small, one.chat_id, 1))
 
 
 async def test_a_draining_node_leaves_what_waits_to_the_others(own: Addresses) -> None:

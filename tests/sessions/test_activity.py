@@ -172,7 +172,9 @@ async def test_counters_are_flushed_when_the_node_stops(
     assert (row["request_count"], row["total_tokens"]) == (5, 35)
 
 
-async def test_a_tiny_ttl_ends_a_session_on_every_way_in(stores: Addresses) -> None:
+async def test_a_tiny_ttl_ends_a_session_on_every_way_in(
+    stores: Addresses, quick_watch: None
+) -> None:
     settings = make_settings(stores, sessions={"ttl_seconds": 1})
     async with running_node(settings) as node:
         client = node.client()

@@ -19,19 +19,29 @@ PLAN = json.dumps({"intent": "analysis", "steps": [{"team": "analysis", "task": 
 WORDS = ["It is ", "397.8", ", exactly."]
 
 
-@pytest.fixture
-async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
-        monkeypatch.setenv(name, "a key")
-    async with provider() as one:
-        one.plan, one.words = f"Here it is:\n```json\n{PLAN}\n```", WORDS
+@pytest.fixture(scope="module")
+async def provided() -> AsyncIterator[Provider]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+            patch.setenv(name, "a key")
+        async with provider() as one:
+            yield one
+
+
+@pytest.fixture(scope="module")
+async def node(stores: Addresses, provided: Provider) -> AsyncIterator[Node]:
+    address = f"{provided.url}/v1"
+    async with supervised(stores, model="openai:test", model_base_url=address) as one:
         yield one
 
 
 @pytest.fixture
-async def node(stores: Addresses, served: Provider) -> AsyncIterator[Node]:
-    async with supervised(stores, model="openai:test", model_base_url=f"{served.url}/v1") as one:
-        yield one
+def served(provided: Provider) -> Provider:
+    """The provider as every test finds it."""
+    provided.plan, provided.words = f"Here it is:\n```json\n{PLAN}\n```", WORDS
+    provided.status, provided.broken_after, provided.held = 200, None, None
+    provided.asked.clear()
+    return provided
 
 
 @pytest.mark.parametrize("name", BASES)

@@ -133,6 +133,17 @@ def data_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+async def until_unused(path: Path) -> None:
+    """Wait until no process uses ``path`` any more."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            while users_of(path):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        left = [_command(pid) for pid in users_of(path)]
+        raise AssertionError(f"still there: {left}") from None
+
+
 def users_of(path: Path) -> list[int]:
     """Return the processes, but this one, that name ``path`` or work in it."""
     found = []
@@ -147,3 +158,7 @@ def users_of(path: Path) -> list[int]:
         if str(path) in line or folder.startswith(str(path)):
             found.append(int(entry.name))
     return found
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()

@@ -55,7 +55,7 @@ async def test_jobs_are_repeated_each_at_its_own_pace() -> None:
     work = Work()
 
     async with running(work.job("often"), work.job("seldom", seconds=0.05)):
-        await until(lambda: work.done["seldom"] == 2)
+        await until(lambda: work.done["seldom"] >= 2)
 
     assert work.done["often"] > 4
 
@@ -64,7 +64,7 @@ async def test_a_job_waits_before_its_first_turn() -> None:
     work = Work()
 
     async with running(work.job("often"), work.job("later", seconds=60)):
-        await until(lambda: work.done["often"] == 5)
+        await until(lambda: work.done["often"] >= 5)
 
     assert work.done["later"] == 0
 

@@ -2,11 +2,10 @@
 # ruff: noqa: PLR2004 - "two numbers", "three words": a name would say no more
 
 import re
-from collections.abc import Sequence
 
-from app.supervisor.offline.types import Language, Turn
+from app.supervisor.offline.types import Language
 
-_LONGEST = 160  # characters; longer messages are not small talk
+LONGEST = 160  # characters; longer messages are not small talk
 _DECORATION = re.compile(r"[^\w가-힣ㄱ-ㅎㅏ-ㅣ' ]+")
 _NAME = r"(?: (?:there|all|everyone|colloquy|콜로퀴|bot|friend|assistant|again))*"
 
@@ -45,6 +44,28 @@ _ACK = re.compile(
     r"|알겠(?:어(?:요)?|습니다)|알았어(?:요)?|그래(?:요)?|잘했어(?:요)?|굿|대박|와+|우와|오+"
     r"|ㅇㅇ|ㅇㅋ|ㅋ+|ㅎ+|ㅠ+|ㅜ+|미안(?:해(?:요)?)?|죄송(?:해요|합니다)?|최고|멋지다|멋져(?:요)?"
     r"|테스트|하하|헐) ?)+$",
+    re.IGNORECASE,
+)
+
+_VERY = r"(?:(?:so|very|really|truly|simply|just|the|a|an|정말|진짜|너무|아주|참|완전) ?)*"
+_PRAISED = (
+    r"(?:great|good|awesome|amazing|brilliant|excellent|fantastic|wonderful|perfect|helpful|useful"
+    r"|smart|clever|cool|nice|impressive|lovely|kind|cute|best|genius|lifesaver|star)"
+)
+_PRAISE = re.compile(
+    rf"^(?:(?:(?:ok|okay|wow|oh|haha|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|and|와|우와"
+    rf"|고마워(?:요)?|고맙습니다|감사(?:합니다|해요)?) ?)*"
+    rf"(?:(?:you(?:'re| are)|u r|ur|that(?:'s| is| was)|this is|it(?:'s| is| was)) {_VERY}{_PRAISED}"
+    rf"(?: (?:help|answer|job|work|bot|assistant|one))?"
+    rf"|{_PRAISED} (?:job|work|bot|answer|stuff|assistant|one)|well (?:done|played)|love (?:it|this)"
+    rf"|(?:i )?(?:really )?(?:love|like) (?:you|u|it|this|that)|you rock|bravo|kudos"
+    rf"|(?:(?:너|넌|너는|당신은?|이거) ?)?{_VERY}(?:최고(?:야|예요|에요|다|네(?:요)?|입니다)?"
+    rf"|대단(?:해(?:요)?|하다|하네(?:요)?|합니다)|훌륭(?:해(?:요)?|하다|하네(?:요)?|합니다)"
+    rf"|똑똑(?:해(?:요)?|하다|하네(?:요)?)|멋(?:져(?:요)?|지다|있어(?:요)?|있다)|짱(?:이야|이다)?"
+    rf"|잘하네(?:요)?|잘했어(?:요)?|완벽(?:해(?:요)?|하다)|유용(?:해(?:요)?|하네(?:요)?)"
+    rf"|도움이? ?(?:됐어(?:요)?|되었어(?:요)?|많이 됐어(?:요)?)|사랑해(?:요)?)){_NAME} ?"
+    rf"(?:(?:thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|고마워(?:요)?|고맙습니다"
+    rf"|감사(?:합니다|해요)?) ?)*)+$",
     re.IGNORECASE,
 )
 
@@ -99,19 +120,6 @@ _REPEATED = re.compile(r"^(.{1,3})\1{3,}.{0,2}$")
 _SHORTEST_MASH = 4
 _MOST_MASH_WORDS = 6
 
-_RECALL = re.compile(
-    r"\bwhat (?:did|have) i (?:just |last |first )?(?:ask|say|said|asked|type|write|tell)"
-    r"|\bmy (?:last|previous|first) (?:question|message)\b|\brepeat my (?:last )?(?:question"
-    r"|message)|내가\s?(?:방금|아까|처음|전에|지금까지)?\s?(?:뭐|뭘|무엇|무슨).{0,8}(?:했|물었"
-    r"|물어|말했|질문)|(?:아까|방금|이전|마지막|첫)\s?(?:내\s?)?(?:질문|메시지).{0,6}(?:뭐|무엇)",
-    re.IGNORECASE,
-)
-_REPEAT = re.compile(
-    r"\b(?:repeat|say) (?:that|it|your (?:last )?answer)(?: again)?\b"
-    r"|\bwhat did you (?:just )?(?:say|answer)\b|다시 (?:말해|한번 말|한 번 말)|방금 뭐라고"
-    r"|아까 (?:뭐라고 (?:답|했)|답)",
-    re.IGNORECASE,
-)
 _STATEMENT = re.compile(
     r"^(?:i(?:'m| am|'ve| have| like| love| hate| prefer| live| work| want you to know"
     r"| think)?\b|my \w+|we(?:'re| are| have)?\b|remember (?:that|this)|please remember"
@@ -138,18 +146,6 @@ _ENGLISH_ASKING = re.compile(
     r"|will you|tell|explain|show|give|list|find|help|need to know|want to know|wonder)\b",
     re.IGNORECASE,
 )
-_NAME_GIVEN = re.compile(
-    r"(?:\bmy name is|\bi am called|\bcall me)\s+([A-Z][\w'-]{0,30}(?: [A-Z][\w'-]{0,30})?)"
-    r"|(?:제|내)\s?이름은\s?([가-힣A-Za-z]{1,20}?)(?:이?야|이에요|예요|입니다|이라고)",
-    re.IGNORECASE,
-)
-_NAME_ASKED = re.compile(
-    r"\bwhat(?:'s| is| was) my name\b|\bdo you (?:know|remember) my name\b|\bwho am i\b"
-    r"|내\s?이름(?:이|은)?\s?(?:뭐|무엇|기억|알)|제\s?이름(?:이|은)?\s?(?:뭐|무엇|기억|알)"
-    r"|내가 누구",
-    re.IGNORECASE,
-)
-
 _ABILITIES = {
     "en": (
         "I can look things up in the documents I was given and quote them, summarise or take facts "
@@ -180,7 +176,7 @@ def abilities(language: Language) -> str:
 
 def small_talk(text: str, language: Language) -> str | None:  # noqa: PLR0911 - one return for each form
     """Return a short friendly reply to a greeting, thanks, goodbye or assent, else None."""
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST:
         return None
     bare = " ".join(_DECORATION.sub(" ", text).split())
     korean = language == "ko"
@@ -195,6 +191,12 @@ def small_talk(text: str, language: Language) -> str | None:  # noqa: PLR0911 - 
             "천만에요! 더 궁금한 것이 있으면 말씀하세요."
             if korean
             else "You're welcome! Ask me anything else you need looked up or worked out."
+        )
+    if _PRAISE.match(bare):
+        return (
+            "좋게 봐 주셔서 고마워요! 찾아보거나 계산할 것이 있으면 말씀하세요."
+            if korean
+            else "Thank you, that is kind! Tell me when there is something to look up or work out."
         )
     if _BYE.match(bare):
         return (
@@ -232,7 +234,7 @@ _LANGUAGES_ASKED = re.compile(
 def about(text: str, language: Language) -> str | None:
     """Return an honest answer to "who are you", "are you an AI", "what can you do", else None."""
     forms = (_ABOUT, _ABOUT_KOREAN, _LANGUAGES_ASKED)
-    if len(text) > _LONGEST or not any(form.search(text) for form in forms):
+    if len(text) > LONGEST or not any(form.search(text) for form in forms):
         return None
     if _ABOUT_OTHERS.search(text) and not re.search(r"\byou\b|너|넌|당신", text, re.IGNORECASE):
         return None
@@ -268,7 +270,16 @@ def noise(text: str) -> bool:
     if re.fullmatch(r"[\d\s.,]+", stripped):
         return True
     letters = [word for word in words if re.search(r"[A-Za-zㄱ-ㅣ]", word)]
-    return bool(letters) and all(_is_mashed(word) for word in letters)
+    mashed = [_is_mashed(word) for word in letters]
+    # "qwe" or "zzz" alone may be a name; beside keys hit at random it is more of the same
+    return any(mashed) and all(
+        found or _is_short_run(word) for found, word in zip(mashed, letters, strict=True)
+    )
+
+
+def _is_short_run(word: str) -> bool:
+    short = len(word) == 3 and word.islower()
+    return short and (len(set(word)) == 1 or any(word in row for row in _ROWS))
 
 
 def _is_mashed(word: str) -> bool:  # noqa: PLR0911 - one return for each form
@@ -301,52 +312,11 @@ def noise_reply(language: Language) -> str:
     )
 
 
-def recall(text: str, history: Sequence[Turn], language: Language) -> str | None:  # noqa: PLR0911 - one return for each form
-    """Answer "what did I ask", "repeat that" and "what is my name" from this chat, else None."""
-    if len(text) > _LONGEST:
-        return None
-    korean = language == "ko"
-    if _NAME_ASKED.search(text):
-        for turn in reversed(history):
-            if turn["role"] == "user" and (match := _NAME_GIVEN.search(turn["text"][:2_000])):
-                name = match.group(1) or match.group(2)
-                return (
-                    f"이 대화에서 이름이 {name}라고 하셨어요."
-                    if korean
-                    else f"In this chat you told me your name is {name}."
-                )
-        return (
-            "이 대화에서는 이름을 말씀하지 않으셨어요."
-            if korean
-            else "You have not told me your name in this chat."
-        )
-    if _REPEAT.search(text):
-        last = next(
-            (turn["text"] for turn in reversed(history) if turn["role"] == "assistant"), None
-        )
-        if last is not None:
-            return last[:8_000]
-    if not _RECALL.search(text):
-        return None
-    asked = [
-        turn["text"].strip() for turn in history if turn["role"] == "user" and turn["text"].strip()
-    ]
-    if not asked:
-        return (
-            "이 대화에서는 이것이 첫 메시지예요."
-            if korean
-            else "This is your first message in this chat."
-        )
-    chosen = asked[0] if re.search(r"\bfirst\b|처음|첫", text, re.IGNORECASE) else asked[-1]
-    shown = " ".join(chosen.split())[:300]
-    return f"이렇게 말씀하셨어요: “{shown}”" if korean else f"You wrote: “{shown}”"
-
-
 def statement(text: str, language: Language) -> str | None:
     """Return a short acknowledgement of something a person tells rather than asks, else None."""
     stripped = text.strip()
     told = any(form.search(stripped) for form in (_STATEMENT, _DECLARED, _KOREAN_DECLARED))
-    if len(stripped) > 2 * _LONGEST or not told:
+    if len(stripped) > 2 * LONGEST or not told:
         return None
     if _ENGLISH_ASKING.search(stripped) or (
         language == "ko" and _KOREAN_ASKING.search(stripped) and "기억해" not in stripped

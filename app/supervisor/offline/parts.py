@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from app.supervisor.offline import sentences
+from app.supervisor.teams.document import request
 
 Solves = Callable[[str], bool]
 
@@ -51,6 +52,8 @@ _KOREAN_QUESTION = re.compile(
     r"|뭐야|뭐지|뭔가요|어때|어때요|얼마|얼마야|언제야|어디야|누구야|왜|돼|돼요|되나|되지|은|는"
     r"|야|죠|냐|해|면|될까|할까)\s*[.!~]*$"
 )
+_FACTORIAL_END = re.compile(r"[\d)]!$")
+_OPERATOR_START = re.compile(r"[-+*/×÷^]\s*[\d(]|mod\b")
 _NUMBERED = re.compile(r"^\s*(?:\(?\d{1,2}[.)]|[-*•])\s+")
 _GREETING_PREFIX = re.compile(
     r"^\s*(?:hi|hello|hey|good (?:morning|afternoon|evening)|안녕하세요|안녕|저기요"
@@ -102,11 +105,15 @@ def _sentences(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and sum(bool(_NUMBERED.match(line)) for line in lines) >= 2:
         return [_NUMBERED.sub("", line).strip() for line in lines]
-    return (
-        [one for line in lines for one in sentences.split(line)]
-        if len(lines) <= _MOST_TRIES
-        else [text]
-    )
+    if len(lines) > _MOST_TRIES:
+        return [text]
+    found: list[str] = []
+    for one in (one for line in lines for one in sentences.split(line)):
+        if found and _FACTORIAL_END.search(found[-1]) and _OPERATOR_START.match(one):
+            found[-1] = f"{found[-1]} {one}"  # 10! / 3 is one sum, not an exclamation
+        else:
+            found.append(one)
+    return found
 
 
 def _asks(sentence: str) -> bool:
@@ -131,7 +138,8 @@ def _merged(found: list[str], budget: _Budget) -> list[str]:
             merged.append(_with_context(pending, sentence, budget))
             pending = []
             continue
-        if merged and not budget.solves(sentence) and budget.solves(f"{merged[-1]} {sentence}"):
+        leans = not budget.solves(sentence) and not request.asks_for_work(sentence)
+        if merged and leans and budget.solves(f"{merged[-1]} {sentence}"):
             merged[-1] = f"{merged[-1]} {sentence}"
             continue
         merged.append(sentence)
@@ -232,7 +240,7 @@ def _korean(sentence: str, budget: _Budget) -> list[str]:
         asking = _KOREAN_QUESTION.search(right) is not None or right.endswith("?")
         if (
             (one and (two or asking))
-            or (two and (asking or strong) and len(left) > 6)
+            or (two and (asking or strong) and len(left) > 3)
             or (strong and asking and not _PRONOUN.search(right) and len(left) > 8)
         ):
             return [_whole_word(left, match), *_joined(right, budget)]

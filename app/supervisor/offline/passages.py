@@ -53,6 +53,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _CODE_SPAN = re.compile(r"(`[^`\n]{1,300}`)")
+_CELL_JOINT = " – "  # between the cells of a quoted table row
+_KEY = re.compile(r"(?=.*[\d_./])[\w./-]{3,60}")  # a code or a name in code, not a plain word
 _RULE_ROW = re.compile(r"^[\s|:-]+$")
 _QUOTE_MARK = re.compile(r"(?m)^\s*>+\s?")
 _LEANS_BACK = re.compile(
@@ -139,7 +141,7 @@ def units(text: str) -> list[str]:
             if not head:
                 head = cells
                 continue
-            found.append(" – ".join(cell for cell in cells if cell))
+            found.append(_CELL_JOINT.join(cell for cell in cells if cell))
             continue
         head = []
         if line.lstrip().startswith("#"):
@@ -268,7 +270,7 @@ def quote(
     for fit, passage in fitting:
         if len(citations) == _MOST_PASSAGES or fit + passage["score"] < _NEAR_BEST * best_fit:
             break
-        chosen, worth = _chosen(ideas, passage, said, defines=defines)
+        chosen, worth = _chosen(query, ideas, passage, said, defines=defines)
         if not chosen or worth < _NEAR_BEST * best_worth:
             continue
         best_worth = max(best_worth, worth)
@@ -291,12 +293,28 @@ def quote(
     return "\n\n".join([_opening(language, citations), *blocks]), citations
 
 
+def _keyed(query: str, found: list[str], said: set[str]) -> list[str]:
+    """Return the table rows whose key the question names: 4109, `idle_seconds`."""
+    lowered = query[:_MOST_QUERY].lower()
+    rows = []
+    for one in found:
+        key = one.split(_CELL_JOINT, 1)[0].strip("`* ").lower() if _CELL_JOINT in one else ""
+        if not _KEY.fullmatch(key) or one in said:
+            continue
+        if re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)", lowered):
+            rows.append(one)
+    return rows[:_MOST_SENTENCES]
+
+
 def _chosen(
-    ideas: list[_Idea], passage: Passage, said: set[str], *, defines: bool
+    query: str, ideas: list[_Idea], passage: Passage, said: set[str], *, defines: bool
 ) -> tuple[list[str], float]:
     found = units(passage["text"])
     if not found:
         return [], 0.0
+    if rows := _keyed(query, found, said):  # the neighbours of a row are about other things
+        words = frozenset(tokens(f"{passage['title']} {' '.join(rows)}"))
+        return rows, _coverage(ideas, words)
     scored = _scored(ideas, found, defines=defines)
     ranked = sorted((one for one in scored if found[-one[1]] not in said), reverse=True)
     if not ranked:

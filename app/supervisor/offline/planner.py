@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.supervisor.offline import chatter, limits, parts, pasted
+from app.supervisor.offline import chatter, limits, parts, passages, pasted
 from app.supervisor.offline.language import detect
+from app.supervisor.offline.recall import recall
 from app.supervisor.offline.types import Aside, Language, Plan, Step, TeamName, Turn
-from app.supervisor.teams.analysis import statistics, tables
+from app.supervisor.teams.analysis import statistics, table_groups, tables
 from app.supervisor.teams.analysis.team import can_solve
 from app.supervisor.teams.document import request
 from app.supervisor.teams.document import team as document
 
 _LONGEST = 16_000  # characters; the rest of a message is not looked at
 _MOST_STEPS = 8
+_MOST_CELL_ROWS = 200
 _MATHEMATICS = re.compile(
     r"\b(?:integral|integrate|derivative|differentiate|logarithm|probability|matrix|determinant"
     r"|eigenvalue|factorial|calculate|compute|equation|polynomial)\b|미분|적분|행렬|확률"
@@ -59,6 +61,7 @@ class _Draft:
     """The plan while it grows."""
 
     language: Language
+    message: str
     steps: list[Step] = field(default_factory=list)
     asides: list[Aside] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -98,7 +101,7 @@ def plan(query: str, *, history: Sequence[Turn], now: datetime) -> Plan:
     language = _language(text, history)
     if (reply := _without_teams(text, history, now, language)) is not None:
         return reply
-    draft = _Draft(language)
+    draft = _Draft(language, text)
     rest = _supplied(text, history, now, draft)
     # a piece that is a sum only by what was said before is no reason to cut a sentence
     for part in parts.split(rest, lambda one: _solves(one, (), now, language)) if rest else []:
@@ -137,16 +140,31 @@ def _without_teams(  # noqa: PLR0911 - one return for each form
         return _plan("irrelevant", language, reply=chatter.noise_reply(language))
     if (reply := chatter.small_talk(text, language)) is not None:
         return _plan("smalltalk", language, reply=reply)
-    if (reply := chatter.recall(text, history, language)) is not None:
+    alone = _asks_one_thing(text, now, language)
+    if alone and (reply := recall(text, history, language, message=text)) is not None:
         return _plan("recall", language, reply=reply)
     if _solves(text, history, now, language):
         return None
-    if (reply := chatter.about(text, language)) is not None:
+    if alone and (reply := chatter.about(text, language)) is not None:
         return _plan("about", language, reply=reply)
     tells = not limits.kind_of(text) and not limits.about_documents(text)
     if tells and (reply := chatter.statement(text, language)) is not None:
         return _plan("smalltalk", language, reply=reply)
     return None
+
+
+def _asks_one_thing(text: str, now: datetime, language: Language) -> bool:
+    """Tell whether nothing in a message is asked beside the assistant or the chat itself."""
+    if len(text) > chatter.LONGEST:
+        return True  # such forms are short, so nothing takes it
+    pieces = parts.split(text, lambda one: _solves(one, (), now, language))
+    known = [
+        chatter.about(one, language)
+        or chatter.small_talk(one, language)
+        or recall(one, (), language, message=text)
+        for one in pieces
+    ]
+    return len(pieces) == 1 or all(known) or not any(known)
 
 
 def _supplied(text: str, history: Sequence[Turn], now: datetime, draft: _Draft) -> str:
@@ -156,9 +174,8 @@ def _supplied(text: str, history: Sequence[Turn], now: datetime, draft: _Draft) 
         table, words = found
         numeric = any(table.is_numeric(index) for index in range(len(table.head)))
         rows = len(table.rows) * 3 >= len([line for line in text.splitlines() if line.strip()])
-        if numeric and rows and _solves(text, history, now, language):
-            draft.step("analysis", text)
-            return _other_questions(words, history, now, language)
+        if numeric and rows and (not words.strip() or _about_table(words, table)):
+            return _tabled(text, table, words, draft)
     supplied = pasted.find(text)
     if supplied is None:
         return text
@@ -173,24 +190,77 @@ def _supplied(text: str, history: Sequence[Turn], now: datetime, draft: _Draft) 
         draft.step("analysis", f"{asked}: {body}")
         return extra
     pieces = parts.split(asked, lambda one: _solves(one, (), now, language)) if asked else [""]
-    solved = [_solves(piece, history, now, language) for piece in pieces]
-    works = " ".join(piece for piece, sum_ in zip(pieces, solved, strict=True) if not sum_)
-    for piece, sum_ in zip(pieces, solved, strict=True):
-        if sum_:
+    kinds = [_of_text(piece, body, history, now, language) for piece in pieces]
+    alike = "work" in kinds
+    works = " ".join(
+        piece for piece, of in zip(pieces, kinds, strict=True) if of == "work" or not alike
+    )
+    for piece, of in zip(pieces, kinds, strict=True):
+        if of == "sum":
             draft.step("analysis", piece)
+        elif alike and of == "answer":
+            draft.step("document", piece)
+        elif alike and of == "apart":
+            _assign(piece, history, now, draft)
         else:  # what is asked of the text is one piece of work
             draft.step("document", works or ("요약" if language == "ko" else "summary"))
     return extra
 
 
-def _other_questions(words: str, history: Sequence[Turn], now: datetime, language: Language) -> str:
-    """Return the questions beside a table that are not about it: those of the documents."""
-    found = [one for one in re.split(r"(?<=[?？])\s+|\n", words) if limits.about_documents(one)]
-    return " ".join(
-        one
-        for one in found
-        if one.rstrip().endswith(("?", "？")) and not _solves(one, history, now, language)
+def _of_text(
+    piece: str, body: str, history: Sequence[Turn], now: datetime, language: Language
+) -> str:
+    """Return what a piece of a request about a text is: "sum", "work", "answer" or "apart"."""
+    if _solves(piece, history, now, language):
+        return "sum"
+    if not piece or request.asks_for_work(piece) or request.refers_back(piece):
+        return "work"
+    return "answer" if passages.best_sentences(piece, body, limit=1) else "apart"
+
+
+def _about_table(words: str, table: tables.Table) -> bool:
+    """Tell whether the words beside a table ask something of it, not only of the documents."""
+    return any(
+        not limits.about_documents(one) or _names_cell(one, table)
+        for one in re.split(r"(?<=[?？.])\s+|\n", words)
+        if re.search(r"\w", one)
     )
+
+
+def _names_cell(words: str, table: tables.Table) -> bool:
+    lowered = words.lower()
+    cells = [*table.head, *(cell for row in table.rows[:_MOST_CELL_ROWS] for cell in row)]
+    return any(len(cell) > 2 and cell.lower() in lowered for cell in cells)
+
+
+def _tabled(text: str, table: tables.Table, words: str, draft: _Draft) -> str:
+    """Ask each question of the table beside it; return those of the documents."""
+    asked = parts.split(words, _is_of_figures) if words.strip() else []
+    other = [
+        one
+        for one in asked
+        if one.rstrip().endswith(("?", "？"))
+        and limits.about_documents(one)
+        and not _names_cell(one, table)
+    ]
+    own = [one for one in asked if one not in other]
+    if len(own) < 2:
+        draft.step("analysis", f"{own[0]}\n\n{_rows_of(text, words)}" if other and own else text)
+    else:
+        for one in own:
+            draft.step("analysis", f"{one}\n\n{_rows_of(text, words)}")
+    return " ".join(other)
+
+
+def _is_of_figures(text: str) -> bool:
+    extreme = table_groups.MOST.search(text) or table_groups.LEAST.search(text)
+    return extreme is not None or bool(statistics.asked(text))
+
+
+def _rows_of(text: str, words: str) -> str:
+    """Return the lines of a message that are the table's own."""
+    around = words.splitlines()
+    return "\n".join(line for line in text.splitlines() if line.strip() and line not in around)
 
 
 def _without_extra(
@@ -224,6 +294,8 @@ def _assign(part: str, history: Sequence[Turn], now: datetime, draft: _Draft) ->
             draft.aside(part, limits.refusal(kind, language), "impossible")
     elif request.asks_for_work(part) and _wants_text(part, history):
         draft.step("document", part)
+    elif (reply := recall(part, history, language, message=draft.message)) is not None:
+        draft.aside(part, reply, "recall")
     elif (reply := chatter.about(part, language)) is not None:
         draft.aside(part, reply, "about")
     elif (reply := chatter.small_talk(part, language)) is not None:

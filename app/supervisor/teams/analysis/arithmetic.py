@@ -6,7 +6,7 @@ import re
 from app.supervisor.teams.analysis import display, evaluate, expression, phrases
 from app.supervisor.teams.analysis.clause import Clause, pattern
 from app.supervisor.teams.analysis.expression import Node, Num
-from app.supervisor.teams.analysis.working import Setting, Working
+from app.supervisor.teams.analysis.working import Refused, Setting, Working
 
 _ROUND_FIRST = re.compile(r"^\W*(?:please |can you )?round\b(?! ?\()", re.IGNORECASE)
 _ROUNDED = pattern(
@@ -48,7 +48,10 @@ def solve(clause: Clause, setting: Setting) -> Working | None:
     if isinstance(node, Num) and not as_decimal and not as_fraction and places is None:
         return None  # a bare number or fraction asks nothing
     evaluation = evaluate.Evaluation()
-    value = evaluation.of(node)
+    try:
+        value = evaluation.of(node)
+    except Refused as refused:
+        raise evaluate.sized(node, refused) from refused
     shown = value.shown()
     sign = value.sign()
     if places is not None:

@@ -30,7 +30,11 @@ _AGE = re.compile(
 _BIRTH = re.compile(r"how old|\bage\b|나이|몇\s?살", re.IGNORECASE)
 
 
-_NOW_AGE = re.compile(r"(\d{4})년?\s?생|born in (\d{4})", re.IGNORECASE)
+_NOW_AGE = re.compile(
+    r"(?<!\d)(\d{4}|\d\d(?=년))년?\s?(?:\d{1,2}월\s?)?생|born in (?:[a-z]+ )?(\d{4})"
+    r"|(?<!\d)(\d{4})년(?: \d{1,2}월)?에 태어",
+    re.IGNORECASE,
+)
 
 
 ISO_WEEK = re.compile(
@@ -54,6 +58,7 @@ _WEEKDAY_COUNT = re.compile(
     r"|은)?\s?(?:몇\s?번|며칠)",
     re.IGNORECASE,
 )
+_DAYS_LEFT = re.compile(r"(?:남|\bleft\b|\bremain|\buntil\b|\btill\b)", re.IGNORECASE)
 _MONTH_END = re.compile(
     r"last day|end of|how many days|며칠까지|마지막\s?날|말일|몇\s?일까지|며칠|몇\s?일",
     re.IGNORECASE,
@@ -77,7 +82,9 @@ def age(clause: Clause, setting: Setting) -> Working | None:
             setting.say(f"{age} years old", f"만 {age}세"), (step, detail), value=Fraction(age)
         )
     if match := _NOW_AGE.search(clause.text):
-        year = int(match.group(1) or match.group(2))
+        year = int(match.group(1) or match.group(2) or match.group(3))
+        if year < 100:  # 90년생
+            year += 1900 if year > today.year % 100 else 2000
         if not 1900 <= year <= today.year:
             return None
         later = today.year - year
@@ -175,6 +182,8 @@ def month_end(clause: Clause, setting: Setting) -> Working | None:
     found = words.month_meant(clause, setting, month_named(clause.text))
     if found is None or clause.days or not _MONTH_END.search(clause.shape):
         return None
+    if _DAYS_LEFT.search(clause.shape):
+        return None  # how far it is, not which day
     year, month = found
     last = monthrange(year, month)[1]
     day = date(year, month, last)

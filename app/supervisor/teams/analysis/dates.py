@@ -74,6 +74,11 @@ _IS_WEEKDAY = re.compile(
     r"|([월화수목금토일])요일(?:이야|인가요|인가|이니|이에요|맞아|맞나요|이었어)\W*$",
     re.IGNORECASE,
 )
+_TO_MONTH_END = re.compile(
+    r"(?:left|remain)\w*.{0,12}(?:this|the) month|이번\s?달.{0,8}남|end of (?:the|this|next) month"
+    r"|(?:월말|말일|(?:이번|다음)\s?달\s?(?:말|끝|마지막\s?날))까지",
+    re.IGNORECASE,
+)
 _INCLUSIVE = re.compile(r"inclusive|including both|포함", re.IGNORECASE)
 
 
@@ -236,18 +241,9 @@ def _parts_of_year(clause: Clause, setting: Setting) -> Working | None:  # noqa:
         and not clause.days
     ):
         return _counted(clause, day, date(day.year, 12, 31), setting)
-    if (
-        re.search(
-            r"(?:left|remain)\w*.{0,12}(?:this|the) month|이번\s?달.{0,8}남|end of the month"
-            r"|월말까지",
-            shape,
-            re.IGNORECASE,
-        )
-        and not clause.days
-    ):
-        return _counted(
-            clause, day, date(day.year, day.month, monthrange(day.year, day.month)[1]), setting
-        )
+    if _TO_MONTH_END.search(shape) and not clause.days:
+        year, month = words.month_meant(clause, setting, None) or (day.year, day.month)
+        return _counted(clause, day, date(year, month, monthrange(year, month)[1]), setting)
     return None
 
 

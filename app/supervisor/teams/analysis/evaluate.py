@@ -132,6 +132,34 @@ class Evaluation:
         return result
 
 
+def sized(node: Node, refused: Refused) -> Refused:
+    """Return a refusal that gives the size when the tree is one power or factorial.
+
+    The tree has just been refused as ``refused``; of a larger expression nothing more is known.
+    """
+    if refused.code != "too_large":
+        return refused
+    try:
+        match node:
+            case Binary("^", left, right) | Call("pow", (left, right)):
+                base, exponent = Evaluation().of(left), Evaluation().of(right)
+                return (
+                    exact.power_size(base.value, exponent.value)
+                    if _exact(base, exponent)
+                    else refused
+                )
+            case Unary("!", inner) | Call("fact", (inner,)):
+                return exact.factorial_size(Evaluation().of(inner).value)
+            case _:
+                return refused
+    except Refused:
+        return refused
+
+
+def _exact(*values: Value) -> bool:
+    return all(value.exact for value in values)
+
+
 def _operand(value: Value) -> str:
     if value.percent:
         return f"{display.figure(value.value * 100)}%"

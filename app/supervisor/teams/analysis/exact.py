@@ -69,25 +69,27 @@ def _whole_power(base: Fraction, exponent: int) -> tuple[Fraction, bool]:
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())
     if (bits - 1) * abs(exponent) <= MOST_BITS and bits * abs(exponent) <= 2 * MOST_BITS:
         return bounded(base**exponent), True
-    if base.denominator == 1 and exponent > 0:
-        raise _huge(abs(base.numerator), exponent)
-    if abs(exponent) > 10**15:
+    if (base.denominator == 1 and exponent > 0) or abs(exponent) > 10**15:
         raise too_large()
     value = _exp(_decimal(Fraction(exponent)) * _ln(abs(base)))
     return (-value if base < 0 and exponent % 2 else value), False
 
 
-def _huge(base: int, exponent: int) -> Refused:
-    """Say how large a power is that cannot be written out."""
-    if exponent.bit_length() > 200 or base.bit_length() > 4000:
+def power_size(base: Fraction, exponent: Fraction) -> Refused:
+    """Make the refusal that says how large a power is which cannot be written out.
+
+    Only for a power that is the whole question: the size of a part is not the answer.
+    """
+    whole = base.denominator == 1 and exponent.denominator == 1 and exponent > 0
+    if not whole or exponent.numerator.bit_length() > 200 or base.numerator.bit_length() > 4000:
         return too_large()
     with localcontext() as context:
         context.prec = 100
-        tens = Decimal(exponent) * Decimal(base).log10()
+        tens = Decimal(exponent.numerator) * Decimal(abs(base.numerator)).log10()
         digits = int(tens.to_integral_value(ROUND_FLOOR)) + 1
         mantissa = Decimal(10) ** (tens - (digits - 1))
-    shown = f"{mantissa:.4f}" if len(str(exponent)) < 60 else "?"
-    size = f"{shown} × 10{display.superscript(digits - 1)}"
+    minus = "−" if base < 0 and exponent.numerator % 2 else ""
+    size = f"{minus}{mantissa:.4f} × 10{display.superscript(digits - 1)}"
     return Refused(
         "too_large",
         f"That has {digits:,} digits, too many to write out. It is about {size}.",
@@ -135,10 +137,16 @@ def factorial(value: Fraction) -> Fraction:
     number = value.numerator
     if number <= _MOST_FACTORIAL:
         return Fraction(math.factorial(number))
-    if number > 10**12:
-        raise too_large()
+    raise too_large()
+
+
+def factorial_size(value: Fraction) -> Refused:
+    """Make the refusal that says how large a factorial is; only for one asked by itself."""
+    number = value.numerator
+    if value.denominator != 1 or not 0 < number <= 10**12:
+        return too_large()
     digits = int(math.lgamma(number + 1) / math.log(10)) + 1
-    raise Refused(
+    return Refused(
         "too_large",
         f"{number:,}! has about {digits:,} digits, too many to write out (I go up to 800!).",
         f"{number:,}!은 약 {digits:,}자리라서 다 쓸 수 없어요(800!까지 계산해요).",

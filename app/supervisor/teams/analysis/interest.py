@@ -39,6 +39,11 @@ _TIMES = (
         "반년마다",
     ),
 )
+_INTEREST_ASKED = re.compile(
+    r"how much (?:\w+ )?interest\b|^\W*(?:\S+ )?interest on\b|what(?:'s| is) the (?:\w+ )?interest"
+    r"\b(?! rate)|이자(?:는|가|를|만|액)?(?:\s[^\s%]+){0,3}?\s?(?:얼마|몇|계산|알려|구해|\?|$)",
+    re.IGNORECASE,
+)
 _LOAN = re.compile(
     r"\bloan\b|mortgage|borrow|monthly payment|repay|installment|대출|원리금|상환|할부",
     re.IGNORECASE,
@@ -162,10 +167,16 @@ def _compound(
         f"{start} × ({base})^{display.figure(years * times)} {sign} {end}",
         setting.say("Interest: ", "이자: ") + f"{end} − {start} = {gained}",
     )
+    about = sign.replace("=", "").strip()
+    unit = "year" if years == 1 else "years"
     lead = setting.say(
-        f"{sign.replace('=', '').strip()} {end} after {display.figure(years)} years".strip(),
-        f"{display.figure(years)}년 뒤 {sign.replace('=', '').strip()} {end}".replace("  ", " "),
+        f"{about} {end} after {display.figure(years)} {unit}".strip(),
+        f"{display.figure(years)}년 뒤 {about} {end}".replace("  ", " "),
     )
+    if _INTEREST_ASKED.search(clause.shape):
+        # the total is the second thing: the question is what is gained
+        lead = setting.say(f"Interest {about} {gained}, {lead}", f"이자 {about} {gained}, {lead}")
+        lead = lead.replace("  ", " ")
     return Working(
         lead,
         steps,

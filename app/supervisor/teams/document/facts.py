@@ -18,13 +18,16 @@ _LINK = re.compile(r"https?://[^\s<>\"'）)\]]{3,300}")
 _PHONE = re.compile(
     r"(?<![\w.-])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,4}\)[ -]?|\d{2,4}[ -])\d{3,4}[ -]\d{4}(?![\w-])"
 )
+_CODES = "USD|EUR|KRW|GBP|JPY|CNY|CHF|CAD|AUD|SGD|HKD|INR|NZD|SEK|NOK|DKK"
 _AMOUNT = re.compile(
+    rf"(?<![A-Za-z])(?:{_CODES})\s?\d[\d,]*(?:\.\d+)?(?:\s?(?:million|billion|trillion|thousand)\b)?|"
     r"(?:US)?[$€£¥₩]\s?\d[\d,]*(?:\.\d+)?(?:\s?(?:million|billion|trillion|thousand|bn|[kKmM])\b)?"
     r"|(?<![\d.,-])\d[\d,]{0,20}(?:\.\d+)?\s?[천백십]?[조억만](?:\s?\d[\d,]{0,20}\s?[천백십]?[조"
     r"억만천백]?){0,3}\s?(?:원|달러|유로|엔)"
     r"|(?<![\d.,-])\d[\d,]*(?:\.\d+)?\s?(?:%|percent\b|퍼센트|[천백]\s?원|원(?!형|주|소|칙|래)"
     r"|달러|유로|엔(?!진)"
-    r"|dollars?\b|euros?\b|won\b|USD\b|EUR\b|KRW\b|(?:million|billion|thousand)\b)"
+    rf"|dollars?\b|euros?\b|pounds?\b|yen\b|won\b|(?:{_CODES})(?![A-Za-z])"
+    r"|(?:million|billion|thousand)\b)"
 )
 _QUANTITY = re.compile(
     r"(?<![\d.,/-])\d[\d,]*(?:\.\d+)?\s?(?:km/h|km|kg|mg|cm|mm|GB|MB|TB|KB|kWh|MW|hours?"

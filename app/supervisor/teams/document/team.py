@@ -26,7 +26,8 @@ def read(
     ``ok`` is false with code ``no_text`` when there is nothing to work on.
     """
     found = pasted.find(message)
-    asked = request.read(found.request if found is not None and found.request else task)
+    question = _question(task, found)
+    asked = request.read(question)
     body = found.body if found is not None else _earlier(task, asked, history)
     if found is not None and not found.request:
         asked = Request(("summary",), None, "", of_assistant=False, of_conversation=False)
@@ -34,7 +35,6 @@ def read(
         text = _no_text(language)
         return _result(task, ok=False, summary_line=text, markdown=text, code="no_text")
     body = body[:_MOST_TEXT]
-    question = found.request if found is not None else task
     if asked.works == ("answer",) and not question.strip():
         asked = Request(("summary",), None, "", of_assistant=False, of_conversation=False)
     if progress is not None:
@@ -42,6 +42,14 @@ def read(
     sections = [_section(work, asked, body, question, language) for work in asked.works]
     line = sections[0].splitlines()[0].strip("*# ")[:160]
     return _result(task, ok=True, summary_line=line, markdown="\n\n".join(sections), code=None)
+
+
+def _question(task: str, found: pasted.Pasted | None) -> str:
+    """Return what is asked of the text: the task, when it is a part of the request."""
+    if found is None or not found.request:
+        return task
+    part, whole = " ".join(task.split()), " ".join(found.request.split())
+    return task if part and part in whole else found.request
 
 
 def has_text(task: str, message: str, history: Sequence[Turn]) -> bool:
