@@ -112,7 +112,10 @@ class Services:
                 return error.code if isinstance(error, AppError) else "timeout"
             return "ok"
 
-        return {"postgres": await ask(self._ask_postgres()), "redis": await ask(self._ask_redis())}
+        async with asyncio.TaskGroup() as group:
+            postgres = group.create_task(ask(self._ask_postgres()))
+            redis = group.create_task(ask(self._ask_redis()))
+        return {"postgres": postgres.result(), "redis": redis.result()}
 
     async def _ask_postgres(self) -> None:
         async with self.postgres.statement() as db:

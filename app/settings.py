@@ -43,7 +43,8 @@ class SessionSettings(_Group):
     max_seconds: int = Field(default=30 * 86_400, ge=1)
     """The longest a session can live, however active it is."""
     slide_seconds: float = Field(default=60, ge=0)
-    """Activity moves a session's end at most once in this time."""
+    """Activity moves a session's end at most once in this time, or in half its TTL if that is
+    shorter."""
     warn_seconds: int = Field(default=300, ge=0)
     """How long before its end a session's sockets are told."""
     require_credential: bool = False

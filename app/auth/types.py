@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from app.kit.ids import SessionId, VisitorId
+from app.kit.ids import SessionId
 from app.users.types import Owner
 
 
@@ -12,11 +12,3 @@ class Caller(NamedTuple):
     owner: Owner | None = None  # a visitor's or a user's cookie
     session_id: SessionId | None = None  # a session's own token
     address: str = ""  # of the client, as far as proxies can be believed
-
-
-class NewVisitor(NamedTuple):
-    """A visitor to be stored, and the cookie that will prove it is them."""
-
-    id: VisitorId
-    cookie: str
-    secret_hash: bytes

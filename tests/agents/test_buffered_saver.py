@@ -18,7 +18,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Send, interrupt
 
 from app.agents.buffer import Point
-from app.agents.saver import Outlet, Savers, always, open_savers
+from app.agents.outlet import Outlet
+from app.agents.saver import Savers, always, open_savers
 from app.embedded.servers import Addresses
 from app.events.errors import StaleFence
 from app.settings import Settings

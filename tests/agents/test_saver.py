@@ -9,7 +9,9 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
 from langgraph.checkpoint.serde import _msgpack
+from psycopg_pool.base import AttemptWithBackoff
 
+from app.agents import saver
 from app.agents.saver import FencedSaver, Savers, open_savers
 from app.embedded.servers import Addresses
 from app.events.errors import StaleFence
@@ -40,20 +42,20 @@ def thread() -> RunnableConfig:
     return {"configurable": {"thread_id": str(uuid4()), "checkpoint_ns": ""}}
 
 
-async def put(saver: FencedSaver, config: RunnableConfig) -> RunnableConfig:
-    return await saver.aput(config, empty_checkpoint(), METADATA, {})
+async def put(one: FencedSaver, config: RunnableConfig) -> RunnableConfig:
+    return await one.aput(config, empty_checkpoint(), METADATA, {})
 
 
 async def test_a_saver_writes_only_while_its_run_may(savers: Savers) -> None:
     holds, config = True, thread()
-    saver = savers.saver(lambda: holds)
-    kept = await put(saver, config)
+    fenced = savers.saver(lambda: holds)
+    kept = await put(fenced, config)
 
     holds = False
     with pytest.raises(StaleFence):
-        await put(saver, kept)
+        await put(fenced, kept)
     with pytest.raises(StaleFence):
-        await saver.aput_writes(kept, [("said", 1)], "task")
+        await fenced.aput_writes(kept, [("said", 1)], "task")
 
     found = await savers.saver().aget_tuple(config)
     assert found is not None
@@ -103,19 +105,22 @@ async def test_a_connection_that_died_in_the_pool_fails_nothing(
 
 
 async def test_a_postgres_that_stays_away_is_said_so_and_found_again_at_once(
-    savers: Savers, proxies: Proxies
+    proxies: Proxies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pool tried ever more seldom, and was missing for as long again as Postgres was."""
-    await put(savers.saver(), thread())
-    await proxies.postgres.cut()
-
-    for _ in range(2):
-        with pytest.raises(Unavailable):
-            await put(savers.saver(), thread())
-    await proxies.postgres.restore()
-
-    async with asyncio.timeout(0.9):
+    monkeypatch.setattr(saver, "_RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", 0.2)
+    settings = DatabaseSettings(connect_seconds=0.4)
+    async with open_savers(proxies.addresses.database_url, settings) as savers:
         await put(savers.saver(), thread())
+        await proxies.postgres.cut()
+
+        for _ in range(4):
+            with pytest.raises(Unavailable):
+                await put(savers.saver(), thread())
+        await proxies.postgres.restore()
+
+        await put(savers.saver(), thread())  # and not Unavailable after those 0.4 s
 
 
 def test_what_checkpoints_bring_back_is_restricted() -> None:

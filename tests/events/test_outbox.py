@@ -109,9 +109,11 @@ async def test_older_events_that_are_missing_go_first(
     await commit(publisher, postgres, chat, "b", "c")
     durable = await commit(publisher, postgres, chat, "d", "e")
 
-    await publisher.publish_durable(durable)
+    appended = await publisher.publish_durable(durable)
     await publisher.sent.flush()
 
+    assert appended is not None
+    assert (appended.first_offset, appended.added) == (4, 2)
     assert await titles(event_log, chat) == ["a", "b", "c", "d", "e"]
     assert await unsent(postgres, chat) == []
 

@@ -84,7 +84,6 @@ async def test_nobody_is_believed_for_longer_than_they_said(redis: Redis) -> Non
 
 
 async def test_one_who_goes_on_beating_stays_while_another_lapses(redis: Redis) -> None:
-    """Also behind one that is believed for longer: the key outlives each of its members."""
     liveness, session = store(redis, BRIEF), new_session()
     stays, lapses = tabs("stays"), tabs("lapses")
     await liveness.beat({session: stays + lapses})
@@ -92,6 +91,18 @@ async def test_one_who_goes_on_beating_stays_while_another_lapses(redis: Redis) 
     async def only_one() -> bool:
         await liveness.beat({session: stays})
         return [one.tab for one in await liveness.present(session)] == ["stays"]
+
+    await until(only_one, seconds=2)
+
+
+async def test_one_who_lapsed_is_not_believed_behind_one_who_is(redis: Redis) -> None:
+    """The key outlives its members: it is kept for the one that is believed longest."""
+    brief, session = store(redis, BRIEF), new_session()
+    await brief.beat({session: tabs("lapses")})
+    await store(redis).beat({session: tabs("stays")})
+
+    async def only_one() -> bool:
+        return [one.tab for one in await brief.present(session)] == ["stays"]
 
     await until(only_one, seconds=2)
 
@@ -143,6 +154,16 @@ async def test_thousands_of_sessions_beat_at_once(redis: Redis) -> None:
     ]
 
 
+async def test_the_sessions_that_have_a_connection_are_found_among_many(redis: Redis) -> None:
+    one, other = store(redis), store(redis)
+    here, there, nowhere = new_session(), new_session(), new_session()
+    await one.beat({here: tabs("a")})
+    await other.beat({there: tabs("b")})
+
+    assert await one.live_among([nowhere, here, there]) == {here, there}
+    assert await one.live_among([]) == set()
+
+
 async def test_a_store_that_is_away_is_unavailable(stores: Addresses) -> None:
     away = connect("unix:///nowhere/at/all.sock", RedisSettings(command_seconds=0.3))
     liveness = LivenessStore(away, LivenessSettings(), NodeId("n"))
@@ -153,6 +174,7 @@ async def test_a_store_that_is_away_is_unavailable(stores: Addresses) -> None:
         liveness.beat_client(session),
         liveness.leave(session, ConnectionId("c"), None),
         liveness.present(session),
+        liveness.live_among([session]),
         liveness.nodes(),
         liveness.forget_node(),
     ):

@@ -77,6 +77,15 @@ async def _second(state: State, runtime: Runtime[None]) -> dict[str, Any]:
     return {"messages": [AIMessage(content=f"try {VISITS['second', gate]} two")]}
 
 
+async def _by_turns(state: State) -> dict[str, Any]:
+    """Hear "GATE"; the first to come waits at GATE-1, the second at GATE-2."""
+    gate = str(state["messages"][-1].text)
+    VISITS["turn", gate] += 1
+    turn = VISITS["turn", gate]
+    await GATES.pass_through(f"{gate}-{turn}")
+    return {"messages": [AIMessage(content=f"answer of {turn}")]}
+
+
 async def _ask(state: State, runtime: Runtime[None]) -> dict[str, Any]:
     """Hear "recall" and tell the history; else call a tool and wait there."""
     *before, last = state["messages"]
@@ -186,6 +195,7 @@ AGENTS = [
     _agent("threaded", _threaded),
     _two_steps(),
     _caller(),
+    _agent("turns", _by_turns),
     _agent("mute", _mute),
     _agent("wordy", _wordy),
     _agent("odd", _odd, OddState),

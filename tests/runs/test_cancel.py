@@ -188,7 +188,7 @@ async def test_a_graph_that_never_lets_go_is_left_alone_and_fenced_off(
     client = node.client()
     session = await client.start(agent="stubborn")
     async with client.socket(session, hello={}) as socket:
-        await socket.ask(f"1.0 {name}")
+        await socket.ask(f"1.6 {name}")
         await socket.until("message_delta")
 
         end, seconds = await cancelled(socket)

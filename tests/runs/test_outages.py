@@ -190,25 +190,34 @@ async def test_a_log_that_is_lost_in_mid_answer_gets_the_whole_text_again(
 
 
 async def test_a_run_that_ends_while_postgres_is_away_waits_with_its_answer(
-    own: Addresses,
+    own: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = new_gate()
     async with behind(own, lease_seconds=60) as (node, proxies):
-        session = await start(node)
-        ack = await node.services.runs.accept(session, f"say:a wait:{gate} say:b")
-        await GATES.wait_until_reached(gate)
-        await until(lambda: _has(node, session, "message_delta"))
+        ending = node.services.worker._ending
+        store, tries = ending._store_once, list[str]()
 
-        await proxies.postgres.cut()
-        GATES.open(gate)
-        await until(lambda: _has(node, session, "message_delta", 2))
-        assert await ends(node, session) == []
-        await proxies.postgres.restore()
+        async def cut_off(*given: Any) -> Any:
+            """Store, but the first two times without Postgres."""
+            tries.append("store")
+            if len(tries) > 2:
+                return await store(*given)
+            await proxies.postgres.cut()
+            try:
+                return await store(*given)
+            finally:
+                await proxies.postgres.restore()
+
+        monkeypatch.setattr(ending, "_store_once", cut_off)
+        session = await start(node)
+        ack = await node.services.runs.accept(session, "say:a say:b")
         await until(lambda: _has(node, session, "run_completed"))
         row = await run_row(node, str(ack.run_id))
+        found = await ends(node, session)
         stored = await texts(node, session.chat_id, "assistant")
 
+    assert len(tries) == 3
     assert (row.status, row.attempt) == ("completed", 1)
+    assert found == ["run_completed"]
     assert stored == ["ab"]
 
 
@@ -229,6 +238,30 @@ async def test_a_run_outlives_a_postgres_that_is_away_for_a_moment(own: Addresse
         stored = await texts(node, session.chat_id, "assistant")
 
     assert stored == ["try 1 two"]
+
+
+async def test_a_run_whose_checkpoints_cannot_be_kept_is_left_and_not_failed(
+    own: Addresses,
+) -> None:
+    """It ended as failed when Postgres came back, for no fault of its agent."""
+    gate = new_gate()
+    sleepy = {"lease_seconds": 2, "heartbeat_seconds": 600, "poll_seconds": 0.1}
+    async with behind(own, patience=0.4, **sleepy) as (node, proxies):
+        started = await node.client().start(agent="steps")
+        session = await node.services.sessions.get(SessionId(started["session_id"]))
+        ack = await node.services.runs.accept(session, gate)
+        await GATES.wait_until_reached(gate)
+
+        await proxies.postgres.cut()
+        GATES.open(gate)
+        await until(lambda: node.services.worker.running == 0)
+        await proxies.postgres.restore()
+        await until(lambda: _has(node, session, "run_completed"))
+        row = await run_row(node, str(ack.run_id))
+        found = await ends(node, session)
+
+    assert row.attempt > 1
+    assert found == ["run_completed"]
 
 
 async def test_a_run_whose_lease_lapsed_while_postgres_was_away_goes_on_after(

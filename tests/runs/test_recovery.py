@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -211,6 +212,36 @@ async def test_a_zombie_writes_neither_to_the_log_nor_to_postgres(
     assert (row.fence, row.status) == (2, "completed")
 
 
+def believe(node: Node) -> None:
+    """Have a node trust its leases for ever: what is left are the fences of the stores."""
+    for execution in node.services.worker._running.values():
+        execution.leased_until = math.inf
+
+
+async def test_postgres_itself_refuses_the_end_that_an_old_owner_brings(own: Addresses) -> None:
+    gate = new_gate()
+    async with two(own, SLEEPY, HASTY) as (zombie, heir):
+        session = await zombie.client().start(agent="turns")
+        async with heir.client().socket(session, hello={}) as socket:
+            async with zombie.client().socket(session, hello={}) as asking:
+                ack = await asking.ask(gate)
+            believe(zombie)
+            await GATES.wait_until_reached(f"{gate}-2")
+
+            GATES.open(f"{gate}-1")
+            await until(lambda: zombie.services.worker.running == 0)
+            row = await run_row(heir, ack["run_id"])
+            assert (row.status, row.fence) == ("running", 2)
+            assert await rows(heir, _ANSWERS, c=session["chat_id"]) == []
+
+            GATES.open(f"{gate}-2")
+            await socket.until_end()
+            stored = await rows(heir, _ANSWERS, c=session["chat_id"])
+
+    assert stored == [("answer of 2", "complete")]
+    assert len(ends(socket, ack["run_id"])) == 1
+
+
 async def test_a_lost_lease_stops_the_graph(own: Addresses) -> None:
     """The owner finds out at its own heartbeat, with nothing to write in between."""
     gate = new_gate()
@@ -220,6 +251,7 @@ async def test_a_lost_lease_stops_the_graph(own: Addresses) -> None:
         async with there.client().socket(session, hello={}) as socket:
             async with here.client().socket(session, hello={}) as asking:
                 await asking.ask(f"wait:{gate} say:done")
+            believe(here)
             await socket.until("run_resumed")
 
             await until(lambda: here.services.worker.running == 0)

@@ -180,10 +180,12 @@ async def test_what_could_not_be_written_is_tried_again_before_what_came_later()
     store.errors = [Unavailable("away"), Unavailable("away")]
 
     async with running(later):
+        await store.hold()
         later.add(1)
         later.add(2)
-        await until(lambda: later.failures >= 2)
+        await store.began.wait()
         later.add(3)
+        store.open.set()
         await until(lambda: bool(store.batches))
 
     assert [item for batch in store.batches for item in batch] == [1, 2, 3]

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 import app
 from app.embedded.servers import Addresses
+from app.kit.errors import Unavailable
 from app.storage import migrations, revision
 from app.storage.addresses import for_psycopg
 from app.storage.postgres import Postgres
@@ -81,6 +82,27 @@ async def test_nodes_that_start_together_upgrade_one_after_the_other(
     await one
     assert await other.wait() == 0
     await asyncio.to_thread(migrations.check, empty)
+
+
+async def test_a_start_can_tell_whether_there_is_anything_to_do(
+    empty: str, stores: Addresses
+) -> None:
+    nowhere = "postgresql:///x?host=/nowhere"
+
+    told = [
+        await asyncio.to_thread(revision.is_newest, url)
+        for url in (stores.database_url, empty, nowhere)
+    ]
+
+    assert told == [True, False, False]
+
+
+def test_a_database_that_lets_nobody_in_is_explained_in_one_sentence() -> None:
+    with pytest.raises(Unavailable) as caught:
+        migrations.upgrade("postgresql:///x?host=/nowhere")
+
+    assert caught.value.message.startswith("The database cannot be used: ")
+    assert "\n" not in caught.value.message
 
 
 def test_the_checkpoint_tables_are_those_of_the_installed_library() -> None:

@@ -40,9 +40,9 @@ class StoreProxy:
             self._server.close()
             self._server = None
         self._path.unlink(missing_ok=True)
-        for writer in list(self._open):
-            writer.transport.abort()
-        while self._open:  # noqa: ASYNC110 - streams offer no event for it
+        while self._open:  # some may only be on their way in
+            for writer in list(self._open):
+                writer.transport.abort()
             await asyncio.sleep(0.005)
 
     def stall(self) -> None:

@@ -10,9 +10,7 @@ from app.supervisor.state import State
 
 async def aggregate(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     say(runtime.stream_writer, "aggregating")
-    order: list[tuple[str, str]] = [
-        (step["team"], step["task"]) for step in state["plan"]["steps"]
-    ]
+    order: list[tuple[str, str]] = [(step["team"], step["task"]) for step in state["plan"]["steps"]]
     results = sorted(
         state.get("results", []),
         key=lambda result: (

@@ -17,8 +17,8 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _THANKS = re.compile(
-    rf"^(?:(?:ok|okay|great|perfect|nice|cool|awesome|no|yes|네|아"
-    rf"|오)? ?(?:thanks?(?: you)?(?: (?:so|very) much| a lot| a ton)?|thx|ty|cheers"
+    rf"^(?:(?:(?:ok|okay|great|perfect|nice|cool|awesome|no|yes|네|아"
+    rf"|오) ?)?(?:thanks?(?: you)?(?: (?:so|very) much| a lot| a ton)?|thx|ty|cheers"
     rf"|much appreciated|appreciate it|고마워(?:요)?|고맙습니다|감사(?:합니다|해요|드려요"
     rf"|드립니다)?|땡큐|ㄱㅅ|ㄳ|정말|너무|진짜|도와줘서){_NAME}(?: for (?:the|your"
     rf"|that)? ?(?:help|answer|that|everything))? ?)+$",
@@ -38,34 +38,38 @@ _HOW_ARE_YOU = re.compile(
     re.IGNORECASE,
 )
 _ACK = re.compile(
-    r"^(?:(?:ok|okay|k|fine|good|great|cool|nice|perfect|awesome|wow|lol|haha+|hehe+|hmm+|yes"
+    r"^(?:(?:ok|okay|k|fine|good|great|cool|nice|perfect|awesome|wow|lol|haha++|hehe++|hmm++|yes"
     r"|yep|yeah|no|nope|sure|right|got it|i see|understood|alright|well done|good job|amazing"
-    r"|sorry|oops|never ?mind|test(?:ing)?|네+|넵|응+|예|아니(?:요|야)?|오케이|좋아(?:요)?"
-    r"|알겠(?:어(?:요)?|습니다)|알았어(?:요)?|그래(?:요)?|잘했어(?:요)?|굿|대박|와+|우와|오+"
-    r"|ㅇㅇ|ㅇㅋ|ㅋ+|ㅎ+|ㅠ+|ㅜ+|미안(?:해(?:요)?)?|죄송(?:해요|합니다)?|최고|멋지다|멋져(?:요)?"
+    r"|sorry|oops|never ?mind|test(?:ing)?|네++|넵|응++|예|아니(?:요|야)?|오케이|좋아(?:요)?"
+    r"|알겠(?:어(?:요)?|습니다)|알았어(?:요)?|그래(?:요)?|잘했어(?:요)?|굿|대박|와++|우와|오++"
+    r"|ㅇㅇ|ㅇㅋ|ㅋ++|ㅎ++|ㅠ++|ㅜ++|미안(?:해(?:요)?)?|죄송(?:해요|합니다)?|최고|멋지다|멋져(?:요)?"
     r"|테스트|하하|헐) ?)+$",
     re.IGNORECASE,
 )
 
-_VERY = r"(?:(?:so|very|really|truly|simply|just|the|a|an|정말|진짜|너무|아주|참|완전) ?)*"
+_VERY = r"(?:(?:so|very|really|truly|simply|just|the|a|an|정말|진짜|너무|아주|참|완전) )*"
 _PRAISED = (
     r"(?:great|good|awesome|amazing|brilliant|excellent|fantastic|wonderful|perfect|helpful|useful"
     r"|smart|clever|cool|nice|impressive|lovely|kind|cute|best|genius|lifesaver|star)"
 )
-_PRAISE = re.compile(
-    rf"^(?:(?:(?:ok|okay|wow|oh|haha|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|and|와|우와"
-    rf"|고마워(?:요)?|고맙습니다|감사(?:합니다|해요)?) ?)*"
-    rf"(?:(?:you(?:'re| are)|u r|ur|that(?:'s| is| was)|this is|it(?:'s| is| was)) {_VERY}{_PRAISED}"
-    rf"(?: (?:help|answer|job|work|bot|assistant|one))?"
-    rf"|{_PRAISED} (?:job|work|bot|answer|stuff|assistant|one)|well (?:done|played)|love (?:it|this)"
+_PRAISE_SAID = (
+    rf"(?:(?:you(?:'re| are)|u r|ur|that(?:'s| is| was)|this is|it(?:'s| is| was)) {_VERY}"
+    rf"{_PRAISED}(?: (?:help|answer|job|work|bot|assistant|one))?"
+    rf"|{_PRAISED} (?:job|work|bot|answer|stuff|assistant|one)|well (?:done|played)"
     rf"|(?:i )?(?:really )?(?:love|like) (?:you|u|it|this|that)|you rock|bravo|kudos"
-    rf"|(?:(?:너|넌|너는|당신은?|이거) ?)?{_VERY}(?:최고(?:야|예요|에요|다|네(?:요)?|입니다)?"
+    rf"|(?:(?:너|넌|너는|당신은?|이거) )?{_VERY}(?:최고(?:야|예요|에요|다|네(?:요)?|입니다)?"
     rf"|대단(?:해(?:요)?|하다|하네(?:요)?|합니다)|훌륭(?:해(?:요)?|하다|하네(?:요)?|합니다)"
     rf"|똑똑(?:해(?:요)?|하다|하네(?:요)?)|멋(?:져(?:요)?|지다|있어(?:요)?|있다)|짱(?:이야|이다)?"
     rf"|잘하네(?:요)?|잘했어(?:요)?|완벽(?:해(?:요)?|하다)|유용(?:해(?:요)?|하네(?:요)?)"
-    rf"|도움이? ?(?:됐어(?:요)?|되었어(?:요)?|많이 됐어(?:요)?)|사랑해(?:요)?)){_NAME} ?"
-    rf"(?:(?:thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|고마워(?:요)?|고맙습니다"
-    rf"|감사(?:합니다|해요)?) ?)*)+$",
+    rf"|도움이? ?(?:됐어(?:요)?|되었어(?:요)?|많이 됐어(?:요)?)|사랑해(?:요)?)){_NAME}"
+)
+_PRAISE_BESIDE = (
+    r"(?:ok|okay|wow|oh|haha|and|와|우와|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx"
+    r"|고마워(?:요)?|고맙습니다|감사(?:합니다|해요)?)"
+)
+# a blank or the end closes every piece: one way only to read a text, so linear
+_PRAISE = re.compile(
+    rf"^(?:{_PRAISE_BESIDE} )*{_PRAISE_SAID}(?: (?:{_PRAISE_SAID}|{_PRAISE_BESIDE}))*$",
     re.IGNORECASE,
 )
 

@@ -47,6 +47,10 @@ _EXTRA = re.compile(
     re.IGNORECASE,
 )
 _LEADING = re.compile(r"^(?:and|also|then|but|so|plus|그리고|또한?|그럼)[ ,]+(?=\S)", re.IGNORECASE)
+_WISHES = re.compile(
+    r"\b(?:want|need|wish|looking for|like to|would like|'d like)\b|싶|필요|원해|궁금",
+    re.IGNORECASE,
+)
 _TOPIC_WORDS = 3
 _ASKS_MORE = re.compile(
     r"\b(?:who|whom|whose|why|explain|describe|where (?:is|are|do|can|does))\b|\bhow (?:does|to"
@@ -104,7 +108,8 @@ def plan(query: str, *, history: Sequence[Turn], now: datetime) -> Plan:
     draft = _Draft(language, text)
     rest = _supplied(text, history, now, draft)
     # a piece that is a sum only by what was said before is no reason to cut a sentence
-    for part in parts.split(rest, lambda one: _solves(one, (), now, language)) if rest else []:
+    found = parts.split(rest, lambda one: _solves(one, (), now, language)) if rest else []
+    for part in [one for one in found if not _is_told(one, now, language)] or found:
         _assign(part, history, now, draft)
     return draft.plan()
 
@@ -140,7 +145,7 @@ def _without_teams(  # noqa: PLR0911 - one return for each form
         return _plan("irrelevant", language, reply=chatter.noise_reply(language))
     if (reply := chatter.small_talk(text, language)) is not None:
         return _plan("smalltalk", language, reply=reply)
-    alone = _asks_one_thing(text, now, language)
+    alone = _asks_one_thing(text, history, now, language)
     if alone and (reply := recall(text, history, language, message=text)) is not None:
         return _plan("recall", language, reply=reply)
     if _solves(text, history, now, language):
@@ -153,7 +158,7 @@ def _without_teams(  # noqa: PLR0911 - one return for each form
     return None
 
 
-def _asks_one_thing(text: str, now: datetime, language: Language) -> bool:
+def _asks_one_thing(text: str, history: Sequence[Turn], now: datetime, language: Language) -> bool:
     """Tell whether nothing in a message is asked beside the assistant or the chat itself."""
     if len(text) > chatter.LONGEST:
         return True  # such forms are short, so nothing takes it
@@ -161,10 +166,21 @@ def _asks_one_thing(text: str, now: datetime, language: Language) -> bool:
     known = [
         chatter.about(one, language)
         or chatter.small_talk(one, language)
-        or recall(one, (), language, message=text)
+        or recall(one, history, language, message=text)
         for one in pieces
+        if not _is_told(one, now, language)
     ]
     return len(pieces) == 1 or all(known) or not any(known)
+
+
+def _is_told(text: str, now: datetime, language: Language) -> bool:
+    """Tell whether a part tells something and asks nothing."""
+    if limits.kind_of(text) or limits.about_documents(text):
+        return False
+    if request.asks_for_work(text) or _WISHES.search(text):
+        return False
+    told = chatter.statement(text, language) is not None
+    return told and not _solves(text, (), now, language)
 
 
 def _supplied(text: str, history: Sequence[Turn], now: datetime, draft: _Draft) -> str:
@@ -174,7 +190,7 @@ def _supplied(text: str, history: Sequence[Turn], now: datetime, draft: _Draft) 
         table, words = found
         numeric = any(table.is_numeric(index) for index in range(len(table.head)))
         rows = len(table.rows) * 3 >= len([line for line in text.splitlines() if line.strip()])
-        if numeric and rows and (not words.strip() or _about_table(words, table)):
+        if numeric and rows:
             return _tabled(text, table, words, draft)
     supplied = pasted.find(text)
     if supplied is None:
@@ -218,38 +234,42 @@ def _of_text(
     return "answer" if passages.best_sentences(piece, body, limit=1) else "apart"
 
 
-def _about_table(words: str, table: tables.Table) -> bool:
-    """Tell whether the words beside a table ask something of it, not only of the documents."""
-    return any(
-        not limits.about_documents(one) or _names_cell(one, table)
-        for one in re.split(r"(?<=[?？.])\s+|\n", words)
-        if re.search(r"\w", one)
-    )
+def _tabled(text: str, table: tables.Table, words: str, draft: _Draft) -> str:
+    """Ask the questions beside a table of the table; return those about other things."""
+    if not words.strip():
+        draft.step("analysis", text)
+        return ""
+    asked = parts.split(words, lambda one: _is_of_figures(one) and _all_of_table(one, table))
+    other = [one for one in asked if not _is_of_table(one, table)]
+    own = [one for one in asked if one not in other]
+    lines = _rows_of(text, words)
+    if own and not other and len(own) == 1:
+        own = [words.strip()]
+    for one in own:  # the question first: it heads its section of the answer
+        draft.step("analysis", f"{one}\n\n{lines}")
+    return " ".join(other)
+
+
+def _is_of_table(piece: str, table: tables.Table) -> bool:
+    """Tell whether a question beside a table asks something of it."""
+    kind = limits.kind_of(piece)
+    if kind is not None and limits.is_strict(kind):
+        return False
+    if _is_of_figures(piece) or _names_cell(piece, table):
+        return True
+    more = _ASKS_MORE.search(piece)
+    who = more is not None and more.group().lower().startswith(("who", "누구"))
+    return not limits.about_documents(piece) and (more is None or who)
+
+
+def _all_of_table(text: str, table: tables.Table) -> bool:
+    return all(_is_of_table(one, table) for one in re.split(r"(?<=[.!?？])\s+|\n", text))
 
 
 def _names_cell(words: str, table: tables.Table) -> bool:
     lowered = words.lower()
     cells = [*table.head, *(cell for row in table.rows[:_MOST_CELL_ROWS] for cell in row)]
     return any(len(cell) > 2 and cell.lower() in lowered for cell in cells)
-
-
-def _tabled(text: str, table: tables.Table, words: str, draft: _Draft) -> str:
-    """Ask each question of the table beside it; return those of the documents."""
-    asked = parts.split(words, _is_of_figures) if words.strip() else []
-    other = [
-        one
-        for one in asked
-        if one.rstrip().endswith(("?", "？"))
-        and limits.about_documents(one)
-        and not _names_cell(one, table)
-    ]
-    own = [one for one in asked if one not in other]
-    if len(own) < 2:
-        draft.step("analysis", f"{own[0]}\n\n{_rows_of(text, words)}" if other and own else text)
-    else:
-        for one in own:
-            draft.step("analysis", f"{one}\n\n{_rows_of(text, words)}")
-    return " ".join(other)
 
 
 def _is_of_figures(text: str) -> bool:

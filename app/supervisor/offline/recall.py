@@ -28,8 +28,9 @@ _NAME_GIVEN = re.compile(
 )
 # "I'm Alice" may also be "I'm Korean", so it counts only beside the question for the name
 _NAME_BESIDE = re.compile(
-    r"\b(?:I'm|I am|i'm|i am)\s+(?!Sorry|Korean|American|English|British|Japanese|Chinese|French|German"
-    r"|Indian|Canadian|Asking|Not)([A-Z][\w'-]{0,30}(?: [A-Z][\w'-]{0,30})?)(?=\s*(?:[.,!?]|$|and\b))"
+    r"\b(?:I'm|I am|i'm|i am)\s+(?!Sorry|Korean|American|English|British|Japanese|Chinese|French"
+    r"|German|Indian|Canadian|Asking|Not)([A-Z][\w'-]{0,30}(?: [A-Z][\w'-]{0,30})?)"
+    r"(?=\s*(?:[.,!?]|$|and\b))"
     r"|(?<![가-힣])(?:나는|난|저는|전)\s?(?!학생|회사원|한국|사람|남자|여자|의사|교사|선생|개발자|직장인)"
     r"([가-힣A-Za-z]{1,20}?)(?:이?야|이에요|예요|입니다|이라고\s?해|라고\s?해)(?![가-힣])"
 )

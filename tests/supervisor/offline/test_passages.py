@@ -46,6 +46,33 @@ def test_a_table_row_is_quoted_as_a_line() -> None:
     assert len(citations) == 1
 
 
+def test_only_the_row_a_question_names_is_quoted() -> None:
+    _, citations = quote("What does close code 4029 mean for a session?", [CODES], "en")
+
+    assert [one["quote"] for one in citations] == [
+        "4029 – `too_many_connections` – The session has too many sockets."
+    ]
+
+
+def test_rows_are_found_by_their_names_in_code() -> None:
+    settings = Passage(
+        title="Settings",
+        source="docs/settings.md",
+        url="",
+        text=(
+            "| setting | default | effect |\n|---|---|---|\n"
+            "| `idle_seconds` | 900 | A session is idle after so many seconds. |\n"
+            "| `drain_seconds` | 20 | A session is drained in so many seconds. |\n"
+        ),
+        score=0.7,
+    )
+
+    _, citations = quote("What is the default of idle_seconds?", [settings], "en")
+
+    assert [one["quote"].split()[0] for one in citations] == ["`idle_seconds`"]
+    assert "drain_seconds" not in citations[0]["quote"]
+
+
 def test_a_korean_question_finds_english_passages_and_says_so() -> None:
     markdown, citations = quote("세션이 뭐야?", [SESSION], "ko")
 

@@ -137,6 +137,82 @@ def test_a_name_told_before_is_known() -> None:
     assert "Jiho" in answer["text"]
 
 
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("My name is Alice. What is my name?", "Alice"),
+        ("What is my name? I'm Alice.", "Alice"),
+        ("My name is Alice and I like tea. What is my name?", "Alice."),
+        ("내 이름은 지호야. 내 이름이 뭐야?", "지호라고"),
+        ("내 이름이 뭐야? 저는 민준이에요.", "민준이라고"),
+    ],
+)
+def test_a_name_told_in_the_same_message_is_known(message: str, name: str) -> None:
+    _, answer = ask(message)
+
+    assert name in answer["text"]
+
+
+@pytest.mark.parametrize("message", ["who am I? I'm tired.", "내 이름이 뭐야? 나는 학생이야."])
+def test_what_a_person_is_does_not_become_a_name(message: str) -> None:
+    _, answer = ask(message)
+
+    assert "not told me" in answer["text"] or "않으셨어요" in answer["text"]
+
+
+def test_a_question_about_the_assistant_does_not_hide_the_one_beside_it() -> None:
+    _, answer = ask("who are you and what is 5*5?")
+
+    assert "offline assistant" in answer["text"]
+    assert "5 × 5 = 25" in answer["text"]
+
+
+def test_a_question_beside_a_text_that_does_not_answer_it_is_looked_up() -> None:
+    made, answer = ask(f"Explain what a session is. Summarize this text: {TEXT}")
+
+    assert [step["team"] for step in made["steps"]] == ["search", "document"]
+    assert "A session is one client's engagement" in answer["text"]
+    assert "Summary: 2 of 5 sentences" in answer["text"]
+
+
+def test_a_question_beside_a_text_is_answered_from_the_text_that_holds_the_answer() -> None:
+    made, answer = ask(f"Who missed their deadlines? Summarize this text: {TEXT}")
+
+    assert [step["team"] for step in made["steps"]] == ["document", "document"]
+    assert "> Two suppliers missed their deadlines." in answer["text"]
+    assert "Summary: 2 of 5 sentences" in answer["text"]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            f"{TABLE}\nWho has the highest score and what is the average?",
+            ("**Kim (score 90)**", "**score – Mean: 80**"),
+        ),
+        (
+            "이름,점수\n안나,90\n보미,85\n누가 제일 높고 평균은 얼마야?",
+            ("**안나 (점수 90)**", "**점수 – 평균: 87.5**"),
+        ),
+    ],
+)
+def test_two_questions_about_a_table_are_both_worked_out(
+    message: str, expected: tuple[str, ...]
+) -> None:
+    made, answer = ask(message)
+
+    assert [step["team"] for step in made["steps"]] == ["analysis", "analysis"]
+    assert all(one in answer["text"] for one in expected)
+
+
+def test_rows_of_a_table_are_neither_searched_nor_a_heading() -> None:
+    made, answer = ask(f"{TABLE}\nWho has the highest score? How do I install Colloquy?")
+
+    assert [step["team"] for step in made["steps"]] == ["analysis", "search"]
+    assert "Name,team" not in answer["text"]
+    assert "### Who has the highest score?" in answer["text"]
+
+
 def test_noise_gets_one_short_line_and_no_team() -> None:
     made, answer = ask("asdfghjkl")
 

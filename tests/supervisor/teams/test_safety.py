@@ -16,6 +16,10 @@ SECONDS = 5.0  # usual is below half a second; the rest is for a loaded machine
 
 HOSTILE = {
     "digits": "1" * MOST,
+    "thanks and no end": "thanks " * 22 + "x",
+    "praise and no end": "정말 " * 50 + "x",
+    "laughter and no end": "ㅋ" * 80 + "x",
+    "table with questions": "name,score\n" + "a,1\n" * 3_000 + "who? " * 500,
     "digits apart": "1 " * (MOST // 2),
     "digits with commas": "1," * (MOST // 2),
     "open brackets": "(" * MOST,

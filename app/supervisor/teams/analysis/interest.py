@@ -41,7 +41,8 @@ _TIMES = (
 )
 _INTEREST_ASKED = re.compile(
     r"how much (?:\w+ )?interest\b|^\W*(?:\S+ )?interest on\b|what(?:'s| is) the (?:\w+ )?interest"
-    r"\b(?! rate)|이자(?:는|가|를|만|액)?(?:\s[^\s%]+){0,3}?\s?(?:얼마|몇|계산|알려|구해|\?|$)",
+    r"\b(?! rate)|이자(?:(?:는|가|만|액은)(?:\s\S+){0,5}?"
+    r"|(?:를|액)?(?:\s(?!\S*로(?:\s|$))\S+){0,2}?)\s?(?:얼마|몇|계산|알려|구해|\?|$)",
     re.IGNORECASE,
 )
 _LOAN = re.compile(

@@ -274,6 +274,14 @@ def _looked_up(question: Question) -> Working | None:
 
 def _described(question: Question, said: str) -> Working:
     setting = question.setting
+    if said and len(question.table.rows) <= 3:  # a few rows picked out are their own answer
+        shown = [
+            ", ".join(
+                f"{name}: {cell}" for name, cell in zip(question.table.head, row, strict=True)
+            )
+            for row in question.table.rows
+        ]
+        return Working("; ".join(shown), (said,))
     rows = []
     for index in question.numeric():
         values = values_of(question, index)

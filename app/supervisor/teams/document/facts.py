@@ -26,7 +26,7 @@ _AMOUNT = re.compile(
     r"억만천백]?){0,3}\s?(?:원|달러|유로|엔)"
     r"|(?<![\d.,-])\d[\d,]*(?:\.\d+)?\s?(?:%|percent\b|퍼센트|[천백]\s?원|원(?!형|주|소|칙|래)"
     r"|달러|유로|엔(?!진)"
-    rf"|dollars?\b|euros?\b|pounds?\b|yen\b|won\b|(?:{_CODES})(?![A-Za-z])"
+    rf"|dollars?\b|euros?\b|yen\b|won\b|(?:{_CODES})(?![A-Za-z])"
     r"|(?:million|billion|thousand)\b)"
 )
 _QUANTITY = re.compile(

@@ -124,3 +124,25 @@ def test_markup_in_data_does_not_become_markup_of_the_answer() -> None:
     result = run("name,score\n*Kim*,90\n_Lee_,80\nwho has the highest score?")
 
     assert r"\*Kim\*" in result["markdown"]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "9**9**9**9",
+        "(9^9^9)^9",
+        "(-9)^9^9^9",
+        "1/(9^9^9)",
+        "9^9^9 mod 10",
+        "9^9^9 + 1 - 9^9^9",
+        "sqrt(9^9^9)",
+        "1000! / 3",
+    ],
+)
+def test_the_size_of_a_part_is_not_given_for_the_whole(task: str) -> None:
+    result = run(task)
+
+    assert result["code"] == "too_large"
+    assert "×" not in result["markdown"]
+    assert "It is about" not in result["markdown"]
+    assert "has about" not in result["markdown"]

@@ -218,3 +218,16 @@ def test_a_working_team_says_what_it_reads() -> None:
 )
 def test_the_work_is_read_from_the_words(text: str, works: tuple[str, ...]) -> None:
     assert request.read(text).works == works
+
+
+def test_amounts_are_found_with_the_currency_on_either_side() -> None:
+    text = (
+        "The invoice is EUR 1,249.50, then 1,249.50 EUR, USD 300 and 1,200 dollars, GBP 2 million."
+    )
+
+    found = read(
+        "List the amounts", message=f"List the amounts:\n{text}", history=[], language="en"
+    )
+
+    for amount in ("EUR 1,249.50", "1,249.50 EUR", "USD 300", "1,200 dollars", "GBP 2 million"):
+        assert amount in found["markdown"]
