@@ -22,6 +22,7 @@ from app.settings import ConnectionSettings, EventSettings
 from tests.events.scene import outgoing
 
 MONOTONIC = SystemClock().monotonic
+TICK = {"tick_active_seconds": 0.05, "tick_idle_seconds": 0.05}
 
 
 def new_connection(
@@ -176,3 +177,17 @@ async def station(redis: Redis, **settings: float) -> AsyncIterator[Station]:
 
 def client(at: Station, chat_id: ChatId, **settings: int) -> Client:
     return Client(at, new_connection(chat_id, session_id=None, **settings))
+
+
+def loses(*keys: str) -> Callable[[Publication], bool]:
+    """Return a wire's fault: publications with one of these events are lost, each once."""
+    left = set(keys)
+
+    def lose(publication: Publication) -> bool:
+        found = {
+            key for key in left if any(b'"%s"' % key.encode() in p for p in publication.payloads)
+        }
+        left.difference_update(found)
+        return bool(found)
+
+    return lose

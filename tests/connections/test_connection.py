@@ -11,7 +11,7 @@ from app.kit.ids import new_chat_id
 from app.protocol.close import DONE, SESSION_ENDED, TOO_SLOW, ConnectionEnded
 from app.protocol.codec import decode, encode
 from tests.connections.scene import new_connection
-from tests.protocol.test_deltas import delta, words
+from tests.protocol.scene import delta, words
 
 FRAMES, BYTES = 8, 1_500
 

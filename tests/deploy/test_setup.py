@@ -23,6 +23,7 @@ ENTRY = re.compile(r"^([A-Za-z0-9][^\s=;]*)==(\S+)(.*)$", re.MULTILINE)
 @pytest.fixture
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, set on a checkout that holds nothing but ``web/`` and the locks."""
+    monkeypatch.delenv("CHROMIUM", raising=False)  # `make test` says which one it found
     script = tmp_path / "deploy" / "setup.py"
     script.parent.mkdir()
     script.write_text((REPOSITORY / "deploy" / "setup.py").read_text())

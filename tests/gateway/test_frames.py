@@ -224,7 +224,10 @@ async def test_invalid_utf_8_ends_that_connection_only(node: Node) -> None:
     client = node.client()
     session = await client.start()
 
-    async with client.socket(session, hello={}) as healthy, client.socket(session) as socket:
+    async with (
+        client.socket(session, hello={}) as healthy,
+        client.socket(session, hello={}) as socket,
+    ):
         await socket.raw.send(b"\xff\xfe", text=True)
         assert (await socket.closed())[0] == 1007
         await healthy.send("ping", id="p")

@@ -16,7 +16,7 @@ from tests.runs.conftest import HASTY, begin
 from tests.runs.scene import rows, run_row, until, vanish
 from tests.support.client import Event, Socket
 from tests.support.node import Node, running_node
-from tests.support.scripted import GATES, NAME
+from tests.support.scripted import GATES, NAME, scripted_agent
 
 # Holds a run for good unless somebody takes it: it neither renews nor looks for work.
 SLEEPY = {"lease_seconds": 0.5, "heartbeat_seconds": 600, "poll_seconds": 600}
@@ -306,6 +306,30 @@ async def test_a_cancel_is_carried_out_by_whoever_takes_the_run_over(own: Addres
 
     assert (end["type"], end["run_id"], end["attempt"]) == ("run_cancelled", ack["run_id"], 2)
     assert len(ends(socket, ack["run_id"])) == 1
+
+
+async def test_a_run_waits_for_a_node_that_has_its_agent_but_not_for_ever(
+    own: Addresses,
+) -> None:
+    gate = new_gate()
+    async with (
+        begin(make_settings(own, runs=SLEEPY)) as here,
+        running_node(
+            make_settings(own, runs={**HASTY, "timeout_seconds": 2}), agents=[scripted_agent()]
+        ) as there,
+    ):
+        session = await here.client().start(agent="steps")
+        async with there.client().socket(session, hello={}) as socket:
+            async with here.client().socket(session, hello={}) as asking:
+                ack = await asking.ask(gate)
+            vanish(here)
+            await until(lambda: _has_lapsed(there, ack["run_id"]))
+            found = await there.services.worker._claims.candidates(agents=[NAME], limit=8)
+
+            end = await socket.until_end()
+
+    assert found == []
+    assert (end["type"], end["code"]) == ("run_failed", "unknown_agent")
 
 
 async def test_a_claim_that_another_node_has_made_is_left_to_it(own: Addresses) -> None:

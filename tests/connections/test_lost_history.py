@@ -1,0 +1,199 @@
+"""A log that was lost, or went back: nobody goes on from a history that is no more."""
+
+import pytest
+from redis.asyncio import Redis
+
+from app.kit.ids import ChatId
+from app.protocol.close import NO_CONTINUITY, ConnectionEnded
+from app.protocol.replay import Reason
+from tests.connections.scene import TICK, Station, client, loses, station
+
+
+async def test_a_lost_log_ends_its_followers_when_the_next_event_comes(
+    here: Station, chat: ChatId
+) -> None:
+    visitor = client(here, chat)
+    await here.append(chat, "a")
+    await visitor.join()
+
+    await here.log.forget(chat)
+    await here.append(chat, "b")
+
+    assert await visitor.closed() == NO_CONTINUITY
+    assert visitor.keys == ["a"]
+    again = client(here, chat)
+    await again.join(visitor.position)
+    assert (again.reason, again.keys) == (Reason.EPOCH, ["b"])
+
+
+async def test_a_lost_log_ends_its_followers_when_the_ends_are_compared(
+    redis: Redis, chat: ChatId
+) -> None:
+    async with station(redis, **TICK) as here:
+        visitor = client(here, chat)
+        await here.append(chat, "a")
+        await visitor.join()
+
+        await here.log.forget(chat)
+
+        assert await visitor.closed() == NO_CONTINUITY
+
+
+async def test_one_who_joins_across_the_loss_of_the_log_is_not_left_in_silence(
+    here: Station, chat: ChatId
+) -> None:
+    """Its place in the old numbering was kept in the new one: it heard nothing until the new
+    one had counted as far.
+    """
+    await here.append(chat, *(f"old {n}" for n in range(100)))
+    slow, quick = client(here, chat), client(here, chat)
+    here.hub.admit(slow.connection)
+    entrance = await slow.enter()
+    await here.log.forget(chat)
+    await quick.join()
+
+    with pytest.raises(ConnectionEnded) as caught:
+        await slow.go_live(entrance)
+    await here.append(chat, "new")
+    await quick.read(until="new")
+
+    assert caught.value.close == NO_CONTINUITY
+    assert quick.connection.ended is None
+
+
+async def test_those_who_hold_the_old_numbering_are_ended_by_one_who_brings_the_new(
+    here: Station, chat: ChatId
+) -> None:
+    await here.append(chat, "old")
+    old, new = client(here, chat), client(here, chat)
+    await old.join()
+    await here.log.forget(chat)
+
+    with pytest.raises(ConnectionEnded):
+        await new.join()
+
+    assert await old.closed() == NO_CONTINUITY
+
+
+class Backup:
+    """A replica that lags: what it has not seen is gone when it takes over."""
+
+    def __init__(self, redis: Redis, chat_id: ChatId) -> None:
+        self._redis = redis
+        self._names = [f"{{{chat_id}}}:meta", f"{{{chat_id}}}:log"]
+        self._dumps: list[bytes] = []
+
+    async def take(self) -> None:
+        self._dumps = [await self._redis.dump(name) or b"" for name in self._names]
+
+    async def take_over(self) -> None:
+        for name, dump in zip(self._names, self._dumps, strict=True):
+            await self._redis.restore(name, 60_000, dump, replace=True)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+@pytest.mark.parametrize("new", [1, 2, 3, 4, 5])
+async def test_a_failover_that_lost_events_ends_who_had_seen_them(
+    redis: Redis, chat: ChatId, lost: int, new: int
+) -> None:
+    """The new events take the old ones' numbers, and may reach and pass the last one sent."""
+    async with station(redis, **TICK) as here:
+        visitor = client(here, chat)
+        await here.append(chat, "a", "b")
+        await visitor.join()
+        backup = Backup(redis, chat)
+        await backup.take()
+        gone = [f"gone {n}" for n in range(lost)]
+        for key in gone:
+            await here.append(chat, key)
+        await visitor.read(until=gone[-1])
+
+        await backup.take_over()
+        for n in range(new):
+            await here.append_and_wait(chat, f"new {n}")
+
+        assert await visitor.closed() == NO_CONTINUITY
+        assert visitor.keys == ["a", "b", *gone]
+
+
+async def test_a_failover_during_which_nothing_was_heard_is_noticed_too(
+    here: Station, chat: ChatId
+) -> None:
+    """The first event heard afterwards fits the last one's number, and used to be sent."""
+    visitor = client(here, chat)
+    await here.append(chat, "a")
+    await visitor.join()
+    backup = Backup(here.redis, chat)
+    await backup.take()
+    await here.append(chat, "gone")
+    await visitor.read(until="gone")
+
+    await backup.take_over()
+    here.wire.loses = lambda _: True
+    await here.append_and_wait(chat, "new")  # missed: its number was that of "gone"
+    here.wire.loses = lambda _: False
+    here.hub.resubscribed(chat)
+    await here.append(chat, "next")
+
+    assert await visitor.closed() == NO_CONTINUITY
+    assert visitor.keys == ["a", "gone"]
+
+
+async def test_a_failover_of_which_nothing_is_heard_is_noticed_by_comparing_the_ends(
+    redis: Redis, chat: ChatId
+) -> None:
+    """The log is as long as before: only the key of its last event tells."""
+    async with station(redis, **TICK) as here:
+        visitor = client(here, chat)
+        await here.append(chat, "a")
+        await visitor.join()
+        backup = Backup(redis, chat)
+        await backup.take()
+        await here.append(chat, "gone")
+        await visitor.read(until="gone")
+
+        here.wire.loses = lambda _: True
+        await backup.take_over()
+        await here.append(chat, "new")
+
+        assert await visitor.closed() == NO_CONTINUITY
+
+
+async def test_a_gap_on_the_way_in_is_not_filled_from_another_history(
+    here: Station, chat: ChatId
+) -> None:
+    await here.append(chat, "a")
+    backup = Backup(here.redis, chat)
+    await backup.take()
+    await here.append(chat, "gone")
+    visitor = client(here, chat)
+    here.hub.admit(visitor.connection)
+    entrance = await visitor.enter()
+
+    await backup.take_over()
+    here.wire.loses = loses("new 1", "new 2")
+    for n in (1, 2, 3):
+        await here.append_and_wait(chat, f"new {n}")
+    with pytest.raises(ConnectionEnded) as caught:
+        await visitor.go_live(entrance)
+
+    assert caught.value.close == NO_CONTINUITY
+
+
+async def test_one_who_joins_across_a_failover_is_told_to_start_anew(
+    here: Station, chat: ChatId
+) -> None:
+    await here.append(chat, "a")
+    backup = Backup(here.redis, chat)
+    await backup.take()
+    await here.append(chat, "gone")
+    visitor = client(here, chat)
+    here.hub.admit(visitor.connection)
+    entrance = await visitor.enter()
+
+    await backup.take_over()
+    await here.append_and_wait(chat, "new")
+    with pytest.raises(ConnectionEnded) as caught:
+        await visitor.go_live(entrance)
+
+    assert caught.value.close == NO_CONTINUITY
