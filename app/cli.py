@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -75,8 +76,10 @@ _data_dir = click.option(
 @_data_dir
 def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     """Serve conversations. Another one on the same data directory joins as a second node."""
+    gc.disable()  # two thousand modules are loaded now, and none of them is garbage
     from app.serving import serve_node
 
+    gc.enable()
     settings = settings_from(host=host, port=port, data_dir=data_dir)
     logs.configure(settings.log)
     run(serve_node(settings))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import select
 import shutil
 import subprocess
@@ -79,9 +80,15 @@ class Server:
 
     def __init__(self, *command: str, log: Path) -> None:
         began = time.perf_counter()
+        # As an ordinary start does, it keeps what it compiles.
+        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=sink, text=True
+                [sys.executable, "-m", *command],
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                text=True,
+                env=environ,
             )
         line = self._first_line()
         if READY not in line:

@@ -54,6 +54,14 @@ class Durable(NamedTuple):
     events: list[Outgoing]
 
 
+def outgoing_events(events: Sequence[Event], *, last_seq: int) -> list[Outgoing]:
+    """Encode durable events; ``last_seq`` is the number of the last of them in their outbox."""
+    first = last_seq - len(events) + 1
+    return [
+        Outgoing(encode(event), event["key"], first + place) for place, event in enumerate(events)
+    ]
+
+
 class EventPublisher:
     """The way of every event into its chat's log."""
 
@@ -81,11 +89,7 @@ class EventPublisher:
         ``last_seq`` is the number of the last of them, taken from the chat's locked row.
         Pass the result to ``publish`` after the commit.
         """
-        first = last_seq - len(events) + 1
-        outgoing = [
-            Outgoing(encode(event), event["key"], first + place)
-            for place, event in enumerate(events)
-        ]
+        outgoing = outgoing_events(events, last_seq=last_seq)
         await db.execute(
             _INSERT,
             [

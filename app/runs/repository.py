@@ -7,27 +7,43 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.kit.ids import ChatId, MessageId, NodeId, RunId, SessionId
-from app.runs.types import Candidate, Claim, Lease, OpenRun
+from app.events.log import Outgoing
+from app.kit.ids import ChatId, NodeId, RunId
+from app.runs.types import Candidate, Claim, Lease, NewMessage, OpenRun, Stored
+from app.sessions.repository import LIVE
 from app.users.types import Owner
 
 _OPEN = "status IN ('queued', 'running', 'waiting')"
 
-# The chat's row is locked by the caller, so what is counted here cannot change meanwhile.
-_ADD = text(
-    "INSERT INTO runs (id, chat_id, session_id, message_id, seq, answer_id, status, attempt,"
-    "  fence, lease_owner, lease_until, started_at)"
-    " SELECT :run_id, :chat_id, :session_id, :message_id, :seq, :answer_id,"
-    "  CASE WHEN mine THEN 'running' ELSE 'queued' END, CASE WHEN mine THEN 1 ELSE 0 END,"
-    "  CASE WHEN mine THEN CAST(:fence AS bigint) ELSE 0 END,"
-    "  CASE WHEN mine THEN CAST(:node AS text) END,"
-    "  CASE WHEN mine THEN now() + make_interval(secs => :lease) END,"
-    "  CASE WHEN mine THEN now() END"
-    " FROM (SELECT CAST(:room AS bool) AND count(*) FILTER (WHERE status <> 'waiting') = 0 AS mine,"
-    "   count(*) FILTER (WHERE status = 'queued') AS waiting"
-    f"  FROM runs WHERE chat_id = :chat_id AND {_OPEN}) AS chat"
-    " WHERE mine OR waiting < :most"
-    " RETURNING status"
+# What a person waits for until the message counts as sent: the session's check, the message,
+# its run and what followers are told, in one round trip. The chat's row is locked by the
+# caller, so what is counted here cannot change meanwhile.
+_ACCEPT = text(
+    f"WITH live AS (SELECT 1 FROM sessions WHERE session_id = :session_id AND {LIVE}),"
+    " said AS (INSERT INTO messages"
+    "   (id, chat_id, seq, role, text, status, run_id, client_message_id)"
+    "  SELECT :message_id, :chat_id, :seq, 'user', :text, 'complete', :run_id, :client_message_id"
+    "  FROM live ON CONFLICT (chat_id, client_message_id) DO NOTHING RETURNING id),"
+    " begun AS (INSERT INTO runs (id, chat_id, session_id, message_id, seq, answer_id, status,"
+    "   attempt, fence, lease_owner, lease_until, started_at)"
+    "  SELECT :run_id, :chat_id, :session_id, :message_id, :seq, :answer_id,"
+    "   CASE WHEN mine THEN 'running' ELSE 'queued' END, CASE WHEN mine THEN 1 ELSE 0 END,"
+    "   CASE WHEN mine THEN CAST(:fence AS bigint) ELSE 0 END,"
+    "   CASE WHEN mine THEN CAST(:node AS text) END,"
+    "   CASE WHEN mine THEN now() + make_interval(secs => :lease) END,"
+    "   CASE WHEN mine THEN now() END"
+    "  FROM said, (SELECT"
+    "    CAST(:room AS bool) AND count(*) FILTER (WHERE status <> 'waiting') = 0 AS mine,"
+    "    count(*) FILTER (WHERE status = 'queued') AS waiting"
+    f"   FROM runs WHERE chat_id = :chat_id AND {_OPEN}) AS chat"
+    "  WHERE mine OR waiting < :most RETURNING status),"
+    " told AS (INSERT INTO outbox (chat_id, seq, fence, payload)"
+    "  SELECT :chat_id, event.seq, 0, event.payload FROM begun, unnest("
+    "    CAST(:seqs AS bigint[]), CAST(:of AS text[]), CAST(:payloads AS bytea[]))"
+    "   AS event (seq, of, payload)"
+    "  WHERE event.of IN ('any', begun.status))"
+    " SELECT EXISTS (SELECT 1 FROM live) AS is_live, EXISTS (SELECT 1 FROM said) AS is_new,"
+    "  (SELECT status FROM begun) AS status"
 )
 _OPEN_OF_CHAT = text(
     "SELECT id, message_id, answer_id, status, attempt FROM runs"
@@ -99,41 +115,48 @@ class RunRepository:
     def __init__(self, db: AsyncConnection) -> None:
         self._db = db
 
-    async def add(
+    async def accept(
         self,
+        message: NewMessage,
         *,
-        run_id: RunId,
-        chat_id: ChatId,
-        session_id: SessionId,
-        message_id: MessageId,
-        seq: int,
-        answer_id: MessageId,
         room: bool,
         node: NodeId,
         fence: int,
         lease_seconds: float,
         most: int,
-    ) -> str | None:
-        """Store a run: ``running`` under ``node``'s lease if there is room and the chat is
-        free, else ``queued``; None if ``most`` are queued already. Needs the chat's lock.
+        events: Sequence[tuple[str, Outgoing]],
+    ) -> Stored:
+        """Store a message, its run, and what is told of them. Needs the chat's lock.
+
+        The run is ``running`` under ``node``'s lease if there is ``room`` and the chat is
+        free, else ``queued``, and there is none if ``most`` are queued already.
+
+        Args:
+            message: what a person said.
+            room: whether the node can execute one more run.
+            node: this process.
+            fence: of the claim, if the run begins at once.
+            lease_seconds: how long it is the node's then.
+            most: how many may wait in a chat.
+            events: for the outbox, each with the status of the run it is told of, or ``any``.
         """
-        status: str | None = await self._db.scalar(
-            _ADD,
-            {
-                "run_id": run_id,
-                "chat_id": chat_id,
-                "session_id": session_id,
-                "message_id": message_id,
-                "seq": seq,
-                "answer_id": answer_id,
-                "room": room,
-                "node": node,
-                "fence": fence,
-                "lease": lease_seconds,
-                "most": most,
-            },
-        )
-        return status
+        row = (
+            await self._db.execute(
+                _ACCEPT,
+                {
+                    **message._asdict(),
+                    "room": room,
+                    "node": node,
+                    "fence": fence,
+                    "lease": lease_seconds,
+                    "most": most,
+                    "seqs": [event.seq for _, event in events],
+                    "of": [of for of, _ in events],
+                    "payloads": [event.payload for _, event in events],
+                },
+            )
+        ).one()
+        return Stored._make(row)
 
     async def open_of(self, chat_id: ChatId) -> list[OpenRun]:
         """Return the chat's runs that have not ended, in their order."""

@@ -8,7 +8,7 @@ import structlog
 
 from app.chats.errors import ChatNotFound, IdempotencyConflict
 from app.chats.repository import ChatRepository
-from app.events.outbox import Durable, EventPublisher
+from app.events.outbox import Durable, EventPublisher, outgoing_events
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError
 from app.kit.ids import ChatId, MessageId, NodeId, RunId, new_message_id, new_run_id
@@ -16,7 +16,7 @@ from app.protocol.events import Event, event
 from app.runs.errors import QueueFull, RunInProgress, RunNotFound, WrongAgent
 from app.runs.repository import RunRepository
 from app.runs.signals import Signals
-from app.runs.types import Accepted, Claim, OpenRun
+from app.runs.types import Accepted, Claim, NewMessage, OpenRun
 from app.sessions.errors import SessionNotFound
 from app.sessions.repository import SessionRepository
 from app.sessions.service import SessionService
@@ -204,75 +204,77 @@ class RunService:
         has_place: bool,
     ) -> _Stored:
         chat_id, owner = session.chat_id, session.owner
-        answer_id = new_message_id()
         async with self._postgres.unit() as db:
-            if not await SessionRepository(db).is_live(session.session_id):
-                raise SessionNotFound("There is no such session.")
             chats, runs = ChatRepository(db), RunRepository(db)
             numbers = await chats.advance(
                 chat_id, owner, messages=1, events=2, claims=1, title=_title(text)
             )
             if numbers is None:
-                raise ChatNotFound("There is no such chat.")
-            stored = await chats.add_message(
-                message_id=message_id,
-                chat_id=chat_id,
-                seq=numbers.message_seq,
-                role="user",
-                text_=text,
-                status="complete",
-                run_id=run_id,
-                client_message_id=client_message_id,
-            )
-            if not stored:
-                raise _Sent
+                if await SessionRepository(db).is_live(session.session_id):
+                    raise ChatNotFound("There is no such chat.")
+                raise _no_session()
             stopping: RunId | None = None
             ended: list[Event] = []
+            last_seq = numbers.outbox_seq
             if on_busy != "queue":
+                if client_message_id and await chats.find_sent(chat_id, owner, client_message_id):
+                    raise _Sent
                 stopping, ended = await self._make_way(db, chat_id, on_busy)
-            status = await runs.add(
-                run_id=run_id,
+            if ended:
+                more = await chats.advance(chat_id, owner, events=len(ended))
+                last_seq = more.outbox_seq if more else last_seq
+            message = NewMessage(
+                message_id=message_id,
                 chat_id=chat_id,
                 session_id=session.session_id,
-                message_id=message_id,
                 seq=numbers.message_seq,
-                answer_id=answer_id,
+                text=text,
+                client_message_id=client_message_id,
+                run_id=run_id,
+                answer_id=new_message_id(),
+            )
+            said = self._user_message(message_id, client_message_id, text, run_id)
+            told = outgoing_events([*ended, said], last_seq=last_seq - 1)
+            begun = {
+                status: outgoing_events(
+                    [self._begun(run_id, message_id, status)], last_seq=last_seq
+                )[0]
+                for status in ("running", "queued")
+            }
+            stored = await runs.accept(
+                message,
                 room=has_place,
                 node=self._node,
                 fence=numbers.fence,
                 lease_seconds=self._settings.lease_seconds,
                 most=self._settings.queued_per_chat,
+                events=[*(("any", event) for event in told), *begun.items()],
             )
-            if status is None:
+            if not stored.is_live:
+                raise _no_session()
+            if not stored.is_new:
+                raise _Sent
+            if stored.status is None:
                 raise QueueFull(
                     f"{self._settings.queued_per_chat} messages wait already.",
                     retry_after_ms=5_000,
                 )
-            claim = None
-            if status == "running":
-                claim = Claim(
-                    run_id=run_id,
-                    chat_id=chat_id,
-                    session_id=session.session_id,
-                    message_id=message_id,
-                    answer_id=answer_id,
-                    agent=numbers.agent,
-                    thread_id=numbers.thread_id,
-                    text=text,
-                    owner=owner,
-                    attempt=1,
-                    fence=numbers.fence,
-                )
-            events = [
-                *ended,
-                self._user_message(message_id, client_message_id, text, run_id),
-                self._begun(run_id, message_id, status),
-            ]
-            last_seq = numbers.outbox_seq
-            if ended:
-                more = await chats.advance(chat_id, owner, events=len(ended))
-                last_seq = more.outbox_seq if more else last_seq
-            durable = await self._publisher.store(db, chat_id, events, last_seq=last_seq)
+        claim = None
+        if stored.status == "running":
+            claim = Claim(
+                run_id=run_id,
+                chat_id=chat_id,
+                session_id=session.session_id,
+                message_id=message_id,
+                answer_id=message.answer_id,
+                agent=numbers.agent,
+                thread_id=numbers.thread_id,
+                text=text,
+                owner=owner,
+                attempt=1,
+                fence=numbers.fence,
+            )
+        durable = Durable(chat_id, 0, [*told, begun[stored.status]])
         return _Stored(claim, durable, stopping)
 
     async def _make_way(
@@ -335,6 +337,10 @@ class RunService:
             run_id=str(run.run_id),
             attempt=run.attempt,
         )
+
+
+def _no_session() -> SessionNotFound:
+    return SessionNotFound("There is no such session.")
 
 
 def _title(text: str) -> str:

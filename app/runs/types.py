@@ -44,6 +44,27 @@ class Accepted(NamedTuple):
     duplicate: bool
 
 
+class NewMessage(NamedTuple):
+    """A message on its way into its chat, and the run that will answer it."""
+
+    message_id: MessageId
+    chat_id: ChatId
+    session_id: SessionId
+    seq: int
+    text: str
+    client_message_id: str | None
+    run_id: RunId
+    answer_id: MessageId
+
+
+class Stored(NamedTuple):
+    """What became of a new message. Unless all of it is well, nothing may be committed."""
+
+    is_live: bool  # its session is
+    is_new: bool  # the chat has no message with this ``client_message_id``
+    status: str | None  # of its run; None: too many wait
+
+
 class OpenRun(NamedTuple):
     """A run that has not ended."""
 

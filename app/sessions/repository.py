@@ -24,7 +24,7 @@ _COLUMNS = (
     " extract(epoch FROM expires_at - now())::float8 AS seconds_left,"
     " extract(epoch FROM now() - last_activity)::float8 AS idle_seconds"
 )
-_LIVE = "status IN ('active', 'paused') AND expires_at > now()"
+LIVE = "status IN ('active', 'paused') AND expires_at > now()"
 _OWNED = "(user_id = :user_id OR visitor_id = :visitor_id)"
 
 # One statement stores any number of sessions with their new chats and visitors. Foreign
@@ -53,18 +53,18 @@ _FIND = text(f"SELECT {_COLUMNS} FROM sessions WHERE session_id = :session_id").
     metadata=JSONB
 )
 _FIND_LIVE = text(
-    f"SELECT {_COLUMNS} FROM sessions WHERE session_id = :session_id AND {_LIVE}"
+    f"SELECT {_COLUMNS} FROM sessions WHERE session_id = :session_id AND {LIVE}"
 ).columns(metadata=JSONB)
-_IS_LIVE = text(f"SELECT 1 FROM sessions WHERE session_id = :session_id AND {_LIVE}")
+_IS_LIVE = text(f"SELECT 1 FROM sessions WHERE session_id = :session_id AND {LIVE}")
 _REPEATABLE = (
-    f"({_LIVE} AND (CAST(:max_age AS float8) IS NULL"
+    f"({LIVE} AND (CAST(:max_age AS float8) IS NULL"
     " OR created_at > now() - make_interval(secs => :max_age)))"
 )
 _OVER_AMONG = text(
     "SELECT given.session_id, status"
     " FROM unnest(CAST(:session_ids AS text[])) AS given (session_id)"
     " LEFT JOIN sessions ON sessions.session_id = given.session_id"
-    f" WHERE sessions.session_id IS NULL OR NOT ({_LIVE})"
+    f" WHERE sessions.session_id IS NULL OR NOT ({LIVE})"
 )
 _FIND_STARTED = text(
     f"SELECT {_COLUMNS} FROM sessions WHERE idempotency_hash = :hash AND {_REPEATABLE}"
@@ -85,11 +85,11 @@ _NEWEST = text(
 _EXTEND = text(
     "UPDATE sessions SET last_activity = now(), expires_at = GREATEST(expires_at,"
     "   LEAST(now() + make_interval(secs => :ttl), created_at + make_interval(secs => :max)))"
-    f" WHERE session_id = :session_id AND {_LIVE} RETURNING {_COLUMNS}"
+    f" WHERE session_id = :session_id AND {LIVE} RETURNING {_COLUMNS}"
 ).columns(metadata=JSONB)
 _END = text(
     "UPDATE sessions SET status = 'completed', last_activity = now()"
-    f" WHERE session_id = :session_id AND {_LIVE} RETURNING chat_id"
+    f" WHERE session_id = :session_id AND {LIVE} RETURNING chat_id"
 )
 _EXPIRE = text(
     "UPDATE sessions SET status = 'expired' WHERE session_id IN ("

@@ -16,7 +16,7 @@ from tests.support.node import Node, running_node
 # Whatever moves, moves by a signal or a wake-up: nothing in these tests waits for a poll.
 PATIENT = {"poll_seconds": 600}
 # A node that vanishes is missed soon.
-HASTY = {"lease_seconds": 1.2, "heartbeat_seconds": 0.2, "poll_seconds": 0.1}
+HASTY = {"lease_seconds": 0.8, "heartbeat_seconds": 0.15, "poll_seconds": 0.1}
 
 
 def begin(settings: Settings) -> AbstractAsyncContextManager[Node]:

@@ -9,6 +9,7 @@ from app.kit.errors import AppError
 from app.kit.ids import SessionId
 from app.runs.errors import RunInProgress
 from app.runs.types import Accepted
+from app.sessions.errors import SessionNotFound
 from app.sessions.types import Session
 from tests.runs.agents import new_gate
 from tests.runs.scene import answers, rows, run_row, texts, until
@@ -191,6 +192,45 @@ async def test_a_message_that_replaces_ends_the_running_and_the_waiting_ones_fir
         ("run_completed", newest["run_id"]),
     ]
     assert await texts(node, session["chat_id"], "assistant") == ["partial", "newest"]
+
+
+@pytest.mark.parametrize("on_busy", ["reject", "replace"])
+async def test_a_message_sent_again_neither_gives_way_to_itself_nor_stops_itself(
+    node: Node, on_busy: str
+) -> None:
+    gate = new_gate()
+    client = node.client()
+    session = await client.start(agent=NAME)
+    asked = {"on_busy": on_busy, "client_message_id": "m1"}
+    async with client.socket(session, hello={}) as socket:
+        first = await socket.ask(f"wait:{gate} say:answer", **asked)
+        await GATES.wait_until_reached(gate)
+
+        again = await socket.ask(f"wait:{gate} say:answer", **asked)
+
+        GATES.open(gate)
+        end = await socket.until_end()
+
+    assert (again["type"], again["duplicate"]) == ("ack", True)
+    assert (again["message_id"], again["run_id"]) == (first["message_id"], first["run_id"])
+    assert end["type"] == "run_completed"
+    assert await texts(node, session["chat_id"], "assistant") == ["answer"]
+
+
+async def test_a_session_that_ends_while_its_message_arrives_keeps_nothing_of_it(
+    node: Node,
+) -> None:
+    session = await session_on(node)
+    await node.services.sessions.end(session.session_id)
+
+    with pytest.raises(SessionNotFound):
+        await node.services.runs.accept(session, "say:late")
+
+    for table in ("messages", "runs", "outbox"):
+        query = f"SELECT 1 FROM {table} WHERE chat_id = :c"
+        assert await rows(node, query, c=session.chat_id) == []
+    counted = "SELECT message_count, fence, outbox_seq, title FROM chats WHERE id = :c"
+    assert await rows(node, counted, c=session.chat_id) == [(0, 0, 0, None)]
 
 
 async def test_a_chat_never_has_two_running_runs(node: Node, other: Node) -> None:

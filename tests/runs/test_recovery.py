@@ -182,7 +182,7 @@ async def test_a_lease_is_renewed_for_as_long_as_its_node_lives(own: Addresses) 
     assert (end["type"], end["attempt"]) == ("run_completed", 1)
 
 
-@pytest.mark.parametrize("rest", ["say:late", "progress:aggregating", ""])
+@pytest.mark.parametrize("rest", ["say:late", ""])
 async def test_a_zombie_writes_neither_to_the_log_nor_to_postgres(
     own: Addresses, rest: str
 ) -> None:
