@@ -125,6 +125,11 @@ class Services:
         with redis_errors():
             await self.redis.ping()
 
+    async def leave(self) -> None:
+        """Say that this node is going, rather than wait until it is no longer believed."""
+        with contextlib.suppress(AppError):
+            await self.liveness.forget_node()
+
     async def session_changed(self, kind: str, session: Session) -> None:
         """Tell the session's sockets, here and on other nodes, that it ended or lives longer."""
         if kind == "extended":
@@ -352,7 +357,7 @@ def _wire(
         sweeper.run,
         lambda: _ingest_docs(knowledge),
     ]
-    return services, background, [sessions.flush, publisher.sent.flush]
+    return services, background, [sessions.flush, publisher.sent.flush, services.leave]
 
 
 def _supervisor(settings: Settings, *, knowledge: KnowledgeService, clock: Clock) -> Agent:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,7 +50,6 @@ _LIST_MESSAGES = text(
     f" WHERE m.chat_id = :chat_id AND m.seq < :before AND {_OWNED}"
     " ORDER BY m.seq DESC LIMIT :limit"
 ).columns(citations=JSONB)
-_TEXTS_FOR_SYSTEM = select(models.Message.text).where(models.Message.id == bindparam("message_id"))
 
 
 def _list_recent(*, by: str, after: bool) -> str:
@@ -189,8 +188,3 @@ class ChatRepository:
             given |= {"at": after.at, "id": after.id}
         rows = await self._db.execute(_RECENT[by, after is not None], given)
         return [Conversation._make(row) for row in rows]
-
-    async def text_for_system(self, message_id: MessageId) -> str | None:
-        """Return a message's text, for the run that answers it."""
-        found: str | None = await self._db.scalar(_TEXTS_FOR_SYSTEM, {"message_id": message_id})
-        return found

@@ -40,11 +40,6 @@ def subject(text: str) -> str:
     return with_particle(text, "이", "가")
 
 
-def accusative(text: str) -> str:
-    """Return the text with 을 or 를."""
-    return with_particle(text, "을", "를")
-
-
 def companion(text: str) -> str:
     """Return the text with 과 or 와."""
     return with_particle(text, "과", "와")

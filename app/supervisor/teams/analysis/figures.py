@@ -6,47 +6,14 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 
-from app.supervisor.teams.analysis import korean_numbers
+from app.supervisor.teams.analysis import korean_numbers, spelling
 from app.supervisor.teams.analysis.working import too_large
 
 _MOST_DIGITS = 200
 _MOST_EXPONENT = 400
 
-_UNITS = dict(
-    zip(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ],
-        range(20),
-        strict=True,
-    )
-)
-_TENS = dict(
-    zip(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
-        range(20, 100, 10),
-        strict=True,
-    )
-)
+_UNITS = {name: value for value, name in enumerate(spelling.ONES)}
+_TENS = {name: 10 * value for value, name in enumerate(spelling.TENS, start=2)}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6}
 _PARTS |= {"seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100}

@@ -1,6 +1,6 @@
 """Numbers in words, English and Korean."""
 
-_ONES = [
+ONES = [
     "zero",
     "one",
     "two",
@@ -22,7 +22,7 @@ _ONES = [
     "eighteen",
     "nineteen",
 ]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (1000, "thousand"))
 _KOREAN = "영일이삼사오육칠팔구"
 _HUNDRED = 100
@@ -38,11 +38,11 @@ def english(value: int) -> str:
             return f"{english(head)} {name}" + (f" {english(rest)}" if rest else "")
     if value >= _HUNDRED:
         head, rest = divmod(value, _HUNDRED)
-        return f"{_ONES[head]} hundred" + (f" {english(rest)}" if rest else "")
-    if value < len(_ONES):
-        return _ONES[value]
+        return f"{ONES[head]} hundred" + (f" {english(rest)}" if rest else "")
+    if value < len(ONES):
+        return ONES[value]
     tens, rest = divmod(value, 10)
-    return _TENS[tens - 2] + (f"-{_ONES[rest]}" if rest else "")
+    return TENS[tens - 2] + (f"-{ONES[rest]}" if rest else "")
 
 
 def korean(value: int) -> str:
