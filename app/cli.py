@@ -1,4 +1,4 @@
-"""The command ``colloquy``: serve, db, doctor, ingest, chat."""
+"""The command ``colloquy``: serve, worker, db, doctor, ingest, chat."""
 
 import asyncio
 import contextlib
@@ -85,6 +85,23 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     run(serve_node(settings))
 
 
+@main.command()
+@click.option("--concurrency", type=click.IntRange(1), help="Runs to execute at once.")
+@_data_dir
+def worker(concurrency: int | None, data_dir: Path | None) -> None:
+    """Execute runs, listening on no port, for the nodes that serve."""
+    gc.disable()  # as above
+    from app.working import work_node
+
+    gc.enable()
+    settings = settings_from(data_dir=data_dir)
+    if concurrency is not None:
+        runs = settings.runs.model_copy(update={"concurrency": concurrency})
+        settings = settings.model_copy(update={"runs": runs})
+    logs.configure(settings.log)
+    run(work_node(settings))
+
+
 @main.group()
 def db() -> None:
     """The database's tables."""
@@ -94,8 +111,8 @@ def db() -> None:
 @_data_dir
 def upgrade(data_dir: Path | None) -> None:
     """Bring the tables up to date."""
-    from app.services import addresses
     from app.storage import migrations
+    from app.stores import addresses
 
     settings = settings_from(data_dir=data_dir)
     logs.configure(settings.log)
@@ -131,14 +148,16 @@ def doctor(data_dir: Path | None) -> None:
 @_data_dir
 def ingest(path: Path, data_dir: Path | None) -> None:
     """Give the search team documents: a file or a folder of Markdown, text, HTML, PDF."""
-    from app.services import build
+    from app.kit.clock import SystemClock
+    from app.node import open_knowledge
+    from app.stores import open_stores
 
     settings = settings_from(data_dir=data_dir)
     logs.configure(settings.log)
 
     async def work() -> Any:
-        async with build(settings) as services:
-            return await services.knowledge.ingest(path)
+        async with open_stores(settings) as stores:
+            return await open_knowledge(settings, stores, clock=SystemClock()).ingest(path)
 
     report = run(work())
     click.echo(

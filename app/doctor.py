@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from app.kit.clock import SystemClock
 from app.kit.errors import AppError, Unavailable
-from app.services import addresses
+from app.kit.ids import NodeId
+from app.liveness.store import LivenessStore
 from app.settings import Settings
 from app.storage import migrations
 from app.storage.postgres import Postgres
 from app.storage.redis import connect, redis_errors
+from app.stores import addresses
 
 _MIN_POSTGRES = 150_000  # server_version_num: 15
 _MIN_REDIS = 7
@@ -116,6 +118,7 @@ async def _redis(settings: Settings, url: str) -> list[Finding]:
         with redis_errors():
             server = await redis.info("server")
             memory = await redis.info("memory")
+        workers = await LivenessStore(redis, settings.liveness, NodeId("doctor")).workers()
     finally:
         await redis.aclose()
     version = str(server.get("valkey_version") or server.get("redis_version"))
@@ -123,7 +126,7 @@ async def _redis(settings: Settings, url: str) -> list[Finding]:
     new_enough = int(version.split(".", maxsplit=1)[0]) >= _MIN_REDIS
     policy = str(memory.get("maxmemory_policy", "noeviction"))
     keeps = policy in {"noeviction", "volatile-ttl"}
-    return [
+    findings = [
         Finding(
             "Redis",
             new_enough,
@@ -137,6 +140,10 @@ async def _redis(settings: Settings, url: str) -> list[Finding]:
             "" if keeps else "Set maxmemory-policy to noeviction: live logs must not vanish.",
         ),
     ]
+    if settings.runs.concurrency == 0:
+        advice = "" if workers else "This node executes nothing. Start one: colloquy worker"
+        findings.append(Finding("workers", bool(workers), f"{len(workers)} there", advice))
+    return findings
 
 
 def _secret(settings: Settings) -> Finding:

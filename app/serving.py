@@ -1,26 +1,24 @@
-"""Serves one node until it is told to stop: listener, uvicorn, signals, drain."""
+"""Serves one node until it is told to stop: listener, uvicorn, drain."""
 
 import asyncio
 import contextlib
 import errno
-import gc
 import resource
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 
-import structlog
 import uvicorn
 
 from app.agents.types import Agent
+from app.background import calm_collector
 from app.gateway.transport import AbortableProtocol
+from app.kit.clock import Clock
 from app.kit.errors import AppError, Kind
 from app.main import create_app
 from app.services import Services, build
 from app.settings import Settings
-
-log = structlog.get_logger()
+from app.stopping import Stopper
 
 _OTHER_FILES = 500  # pools, logs, documents
 
@@ -32,13 +30,15 @@ class PortTaken(AppError):
     kind = Kind.CONFLICT
 
 
-async def serve_node(settings: Settings, *, agents: Sequence[Agent] = ()) -> None:
+async def serve_node(
+    settings: Settings, *, agents: Sequence[Agent] = (), clock: Clock | None = None
+) -> None:
     """Serve until a signal says to stop, with ``agents`` beside the built-in one."""
     allow_files(settings.connections.per_node + _OTHER_FILES)
     listener = _listen(settings)
     with contextlib.closing(listener):
-        async with build(settings, agents=agents) as services:
-            gc.freeze()  # what is loaded by now stays: no collection has to look at it again
+        async with build(settings, agents=agents, clock=clock) as services:
+            calm_collector()
             await _serve_until_stopped(settings, services, listener)
 
 
@@ -71,7 +71,16 @@ async def _serve_until_stopped(
         timeout_graceful_shutdown=5,
     )
     server = _Server(config)
-    stopper = _Stopper(settings, services, server)
+
+    async def drain(seconds: float) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(services.gateway.drain(seconds))
+            group.create_task(services.worker.drain(seconds))
+
+    def stop() -> None:
+        server.should_exit = True
+
+    stopper = Stopper(drain=drain, seconds=settings.runs.drain_seconds, stop=stop)
     host, port = listener.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
     async with asyncio.TaskGroup() as group:
@@ -96,45 +105,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class _Stopper:
-    """Turns signals into an orderly end. SIGTERM: drain. SIGINT, a person at a terminal: now.
-    A second signal of either kind does not wait any longer.
-    """
-
-    def __init__(self, settings: Settings, services: Services, server: uvicorn.Server) -> None:
-        self._settings = settings
-        self._services = services
-        self._server = server
-        self._asked = asyncio.Event()
-        self._seconds = 0.0
-        self._task: asyncio.Task[None] | None = None
-
-    def listen(self, group: asyncio.TaskGroup) -> None:
-        loop = asyncio.get_running_loop()
-        drain = self._settings.runs.drain_seconds
-        loop.add_signal_handler(signal.SIGTERM, self._ask, drain)
-        loop.add_signal_handler(signal.SIGINT, self._ask, 0.0)
-        self._task = group.create_task(self._stop())
-
-    def done(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _ask(self, seconds: float) -> None:
-        if self._asked.is_set():
-            self._server.should_exit = True
-        self._seconds = seconds
-        self._asked.set()
-
-    async def _stop(self) -> None:
-        await self._asked.wait()
-        log.info("stopping", drain_seconds=self._seconds)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._services.gateway.drain(self._seconds))
-            group.create_task(self._services.worker.drain(self._seconds))
-        self._server.should_exit = True
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -8,9 +8,9 @@ underscores: ``COLLOQUY_SESSIONS__TTL_SECONDS=3600``.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -35,6 +35,13 @@ class _Group(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def _require_half(group: _Group, name: str, *, of: str) -> None:
+    """Refuse a pace at which one lost beat would already be too late."""
+    pace, limit = getattr(group, name), getattr(group, of)
+    if pace > limit / 2:
+        raise ValueError(f"{name} ({pace:g}) must be at most half of {of} ({limit:g})")
 
 
 class SessionSettings(_Group):
@@ -111,12 +118,13 @@ class EventSettings(_Group):
     tick_idle_seconds: float = Field(default=30, gt=0)
     """The same for a chat at rest."""
     relay_seconds: float = Field(default=5, gt=0)
-    """How often the outbox is searched for events that a crash left behind."""
+    """How often the outbox is searched for events that a crash left behind: those older than
+    this; younger ones are on their way."""
 
 
 class RunSettings(_Group):
-    concurrency: int = Field(default=64, ge=1)
-    """Runs one node executes at once; more wait."""
+    concurrency: int = Field(default=64, ge=0)
+    """Runs one node executes at once; more wait. 0: none, and workers execute them all."""
     queued_per_chat: int = Field(default=5, ge=0)
     """Messages that may wait behind a chat's running one."""
     lease_seconds: float = Field(default=15, gt=0)
@@ -125,6 +133,8 @@ class RunSettings(_Group):
     """How often a node renews the leases of its runs."""
     poll_seconds: float = Field(default=5, gt=0)
     """How often a node looks for runs nobody works on, signals apart."""
+    patience_seconds: float = Field(default=30, gt=0)
+    """A run that waits longer than this for a free place is warned of in the log."""
     max_attempts: int = Field(default=3, ge=1)
     """Executions of one run before it ends as failed."""
     timeout_seconds: float = Field(default=600, gt=0)
@@ -139,8 +149,35 @@ class RunSettings(_Group):
     """How long a stopping node lets its runs and sockets finish."""
     answer_chars: int = Field(default=1_000_000, ge=1_000)
     """Longest answer of one run; a longer one fails it."""
+    tool_result_bytes: int = Field(default=65_536, ge=0)
+    """Largest result of a tool that is kept for the case that its run's node dies; of a larger
+    one it is only known that there was one."""
     history_messages: int = Field(default=40, ge=2)
     """Messages of a chat the agent sees; older ones stay in the chat's history."""
+
+    @model_validator(mode="after")
+    def _leases_are_renewed_in_time(self) -> Self:
+        _require_half(self, "heartbeat_seconds", of="lease_seconds")
+        return self
+
+
+class RetentionSettings(_Group):
+    anonymous_seconds: int = Field(default=30 * 86_400, ge=0)
+    """How long an anonymous visitor's chat is kept after its last session ran out. 0: for good."""
+    empty_seconds: int = Field(default=86_400, ge=0)
+    """The same for a chat in which nothing was ever said. 0: for good."""
+    session_seconds: int = Field(default=30 * 86_400, ge=1)
+    """How long a session's row is kept after it ran out; not shorter than a visitor's chat,
+    whose age it tells."""
+    late_seconds: int = Field(default=86_400, ge=1)
+    """After this time a deleted chat's checkpoints and Redis keys are looked for once more: a
+    run that was stopped may have written late."""
+    every_seconds: float = Field(default=600, gt=0)
+    """How often a node looks for what has been kept long enough."""
+    batch: int = Field(default=200, ge=1)
+    """Chats, or sessions, that one transaction deletes."""
+    pause_seconds: float = Field(default=0.2, ge=0)
+    """Pause between two such transactions."""
 
 
 class DatabaseSettings(_Group):
@@ -158,7 +195,7 @@ class DatabaseSettings(_Group):
 
 class RedisSettings(_Group):
     connections: int = Field(default=32, ge=2)
-    """Connections of the pool for commands."""
+    """Connections of the pool for commands; of a cluster, to each of its nodes."""
     command_seconds: float = Field(default=5, gt=0)
     """Longest one command may take."""
 
@@ -193,6 +230,11 @@ class LivenessSettings(_Group):
     ttl_seconds: float = Field(default=60, gt=0)
     """How long such a word is believed."""
 
+    @model_validator(mode="after")
+    def _words_are_repeated_in_time(self) -> Self:
+        _require_half(self, "beat_seconds", of="ttl_seconds")
+        return self
+
 
 class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -223,7 +265,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """``postgresql://user:password@host:port/name``. Unset: an embedded server."""
     redis_url: SecretStr | None = None
-    """``redis://…``, ``rediss://…`` or ``unix://…``. Unset: an embedded server."""
+    """``redis://…``, ``rediss://…`` or ``unix://…``, for a cluster with ``?cluster=true``.
+    Unset: an embedded server."""
     data_dir: Path = Field(default_factory=_default_data_dir)
     """Where embedded servers and the generated secret are kept."""
     secret: SecretStr | None = None
@@ -246,6 +289,7 @@ class Settings(BaseSettings):
     connections: ConnectionSettings = ConnectionSettings()
     events: EventSettings = EventSettings()
     runs: RunSettings = RunSettings()
+    retention: RetentionSettings = RetentionSettings()
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     server: ServerSettings = ServerSettings()
@@ -294,7 +338,8 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = "__".join(str(part) for part in first["loc"]).upper()
-        raise BadSettings(f"{PREFIX}{path}: {first['msg']}.") from error
+        says = first["msg"].removeprefix("Value error, ")
+        raise BadSettings(f"{PREFIX}{path}: {says}.") from error
     except SettingsError as error:
         text = getattr(error.__cause__, "doc", None)
         name = next((name for name, value in environ.items() if value == text), PREFIX + "*")

@@ -4,6 +4,7 @@ import app.auth.models
 import app.chats.models
 import app.events.models
 import app.knowledge.models
+import app.ownership.models
 import app.runs.models
 import app.sessions.models
 import app.users.models  # noqa: F401

@@ -37,7 +37,7 @@ async def test_help_names_every_command() -> None:
     code, out, _ = await done("--help")
 
     assert code == 0
-    for name in ("serve", "db", "doctor", "ingest", "chat"):
+    for name in ("serve", "worker", "db", "doctor", "ingest", "chat"):
         assert f"  {name} " in out
 
 
@@ -64,6 +64,9 @@ ELSEWHERE = {
             ELSEWHERE | {"COLLOQUY_DATABASE_URL": "mysql://x/y"},
             "COLLOQUY_DATABASE_URL must begin with postgresql://",
         ),
+        ("worker", ELSEWHERE, "The database cannot be used: "),
+        ("worker --concurrency 0", {}, "0 is not in the range x>=1."),
+        ("worker", {"COLLOQUY_RUNS__CONCURRENCY": "0"}, "a worker would execute nothing"),
         ("db upgrade", ELSEWHERE, "The database cannot be used: "),
         ("chat --url http://127.0.0.1:1 hi", {}, "No Colloquy server answers at"),
         ("chat --url nonsense hi", {}, "No Colloquy server answers at nonsense."),

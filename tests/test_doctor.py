@@ -5,8 +5,11 @@ from redis.asyncio import Redis
 
 from app.doctor import Finding, examine
 from app.embedded.servers import Addresses
-from app.settings import load_settings
+from app.kit.ids import NodeId
+from app.liveness.store import LivenessStore
+from app.settings import Settings, load_settings
 from app.storage.postgres import Postgres
+from app.storage.redis import connect
 from tests.conftest import SECRET, make_settings
 
 
@@ -105,6 +108,25 @@ async def test_tables_that_are_not_there_are_told(stores: Addresses, postgres: P
     assert not found["tables"].ok
     assert found["tables"].says.startswith("revision none, newest ")
     assert found["tables"].advice == "Run: colloquy db upgrade"
+
+
+async def test_a_node_that_executes_nothing_needs_workers(
+    stores: Addresses, settings: Settings
+) -> None:
+    url, runs = f"{stores.redis_url}?db=7", {"concurrency": 0}  # where no test's nodes are
+    alone = await findings(stores, redis_url=url, runs=runs)
+    redis = connect(url, settings.redis)
+    worker = LivenessStore(redis, settings.liveness, NodeId("one"))
+    try:
+        await worker.beat({})
+        helped = await findings(stores, redis_url=url, runs=runs)
+    finally:
+        await worker.forget_node()
+        await redis.aclose()
+
+    assert not alone["workers"].ok
+    assert "colloquy worker" in alone["workers"].advice
+    assert (helped["workers"].ok, helped["workers"].says) == (True, "1 there")
 
 
 async def test_nodes_with_stores_of_their_own_need_a_secret_in_common(stores: Addresses) -> None:

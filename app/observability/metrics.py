@@ -43,6 +43,11 @@ HTTP_SECONDS = Histogram(
     registry=REGISTRY,
 )
 RUNS_RUNNING = Gauge("colloquy_runs_running", "Runs executed on this node.", registry=REGISTRY)
+RUNS_WAITING = Gauge(
+    "colloquy_runs_waiting",
+    "Runs of the whole service that wait for a free place on any node.",
+    registry=REGISTRY,
+)
 RUNS_ENDED = Counter(
     "colloquy_runs_ended_total",
     "Runs ended on this node, by outcome.",
@@ -51,6 +56,12 @@ RUNS_ENDED = Counter(
 )
 RUN_SECONDS = Histogram(
     "colloquy_run_seconds", "From a run's claim to its end.", buckets=_SLOW, registry=REGISTRY
+)
+RETENTION_DELETED = Counter(
+    "colloquy_retention_deleted_total",
+    "What this node deleted because it had been kept long enough, by what.",
+    ["what"],
+    registry=REGISTRY,
 )
 WRITE_BEHIND_FAILURES = Gauge(
     "colloquy_write_behind_failures",

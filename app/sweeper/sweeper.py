@@ -12,11 +12,11 @@ log = structlog.get_logger()
 
 
 class Job(NamedTuple):
-    """Something to be done every so often; says how much there was to do."""
+    """Something to be done every so often; says how much there was to do, or logs that itself."""
 
     name: str
     seconds: float
-    work: Callable[[], Awaitable[int]]
+    work: Callable[[], Awaitable[int | None]]
 
 
 class Sweeper:

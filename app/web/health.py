@@ -1,7 +1,5 @@
 """Health and figures: is the process alive, is it ready, what does it do."""
 
-from collections.abc import Awaitable, Callable
-
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -9,6 +7,7 @@ from starlette.responses import Response
 
 from app.kit.endpoint import Endpoint, Reply
 from app.observability.metrics import REGISTRY
+from app.web.readiness import Readiness
 
 
 class LiveView(BaseModel):
@@ -17,7 +16,7 @@ class LiveView(BaseModel):
 
 class ReadyView(BaseModel):
     status: str  # ready, draining, unavailable
-    checks: dict[str, str]  # each store: ok, or what is wrong
+    checks: dict[str, str]  # each store, and the workers if it needs some: ok, or what is wrong
 
 
 async def live(_: Request) -> Reply:
@@ -28,11 +27,11 @@ async def ready(request: Request) -> Reply:
     """Readiness asks every store, briefly: a load balancer sends people elsewhere if one
     does not answer.
     """
-    check: Callable[[], Awaitable[dict[str, str]]] = request.state.check_stores
+    readiness: Readiness = request.state.readiness
     if request.state.gateway.draining:
         return Reply(ReadyView(status="draining", checks={}), status=503)
-    checks = await check()
-    if all(state == "ok" for state in checks.values()):
+    is_ready, checks = await readiness.check()
+    if is_ready:
         return Reply(ReadyView(status="ready", checks=checks))
     return Reply(ReadyView(status="unavailable", checks=checks), status=503)
 

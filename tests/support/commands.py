@@ -87,11 +87,11 @@ class Commands:
                 await command.process.wait()
         await self._group.__aexit__(None, None, None)
 
-    async def start(self, *arguments: str, **environ: str) -> Command:
+    async def start(self, *arguments: str, module: str = "app", **environ: str) -> Command:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "app",
+            module,
             *arguments,
             cwd=REPOSITORY,
             env=_environment() | environ,

@@ -2,11 +2,13 @@
 
 The question is a list of commands with spaces between: ``say:WORD`` says a word, ``wait:NAME``
 waits until the test opens the gate NAME, ``fail`` raises, ``progress:NAME`` and ``custom:NAME``
-report, ``sleep:SECONDS`` takes its time. Anything else is said as it is.
+report, ``sleep:SECONDS`` takes its time, ``until:PATH`` waits for a file, which may be another
+process's to make. Anything else is said as it is.
 """
 
 import asyncio
 from collections import defaultdict
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage
@@ -62,6 +64,9 @@ async def work(state: State, runtime: Runtime[None]) -> dict[str, Any]:
                 await GATES.pass_through(argument)
             case "sleep":
                 await asyncio.sleep(float(argument))
+            case "until":
+                while not await asyncio.to_thread(Path(argument).exists):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
             case "fail":
                 raise RuntimeError("the script says so")
             case "progress":
