@@ -1,5 +1,8 @@
 """One libpq-style URL for each store, translated for each driver."""
 
+from typing import Any, NamedTuple
+
+from redis.asyncio.connection import parse_url
 from sqlalchemy.engine import URL, make_url
 
 from app.kit.errors import AppError, Kind
@@ -10,6 +13,22 @@ class BadAddress(AppError):
 
     code = "bad_address"
     kind = Kind.INVALID
+
+
+class RedisNode(NamedTuple):
+    """One node of a Redis Cluster."""
+
+    host: str
+    port: int
+
+
+class RedisAddress(NamedTuple):
+    """What the URL of Redis says."""
+
+    options: dict[str, Any]
+    """For a connection, by the client's names."""
+    nodes: list[RedisNode]
+    """The nodes of a cluster that are named; empty: it is none."""
 
 
 # The options both drivers understand, by libpq's name, and what asyncpg calls them.
@@ -64,3 +83,37 @@ def for_psycopg(text: str) -> str:
         parse_database_url(text).render_as_string(hide_password=False).partition("?")
     )
     return head.replace(" ", "%20") + mark + query.replace("+", "%20")
+
+
+def parse_redis_url(text: str) -> RedisAddress:
+    """Read ``redis://user:password@host:port/db``, ``rediss://…`` or ``unix://path``.
+
+    ``?cluster=true`` means a Redis Cluster, of which several nodes may be named:
+    ``redis://host:port,host:port?cluster=true``.
+
+    Raises:
+        BadAddress: not such a URL.
+    """
+    network = text.partition("://")[2].partition("/")[0].partition("?")[0]
+    credentials, at, hosts = network.rpartition("@")
+    try:
+        parsed: list[dict[str, Any]] = [
+            {**parse_url(text.replace(network, f"{credentials}{at}{host}", 1))}
+            for host in hosts.split(",")
+        ]
+    except ValueError as error:
+        raise BadAddress("COLLOQUY_REDIS_URL must begin with redis://, rediss:// or unix://") from (
+            error
+        )
+    options = parsed[0]
+    cluster = options.pop("cluster", "false")
+    if cluster == "false":
+        if len(parsed) > 1:
+            raise BadAddress("COLLOQUY_REDIS_URL names several servers: is ?cluster=true missing?")
+        return RedisAddress(options, [])
+    if cluster != "true":
+        raise BadAddress("COLLOQUY_REDIS_URL: cluster is true or false.")
+    if "path" in options or options.get("db"):
+        raise BadAddress("COLLOQUY_REDIS_URL: a cluster has no socket file and only database 0.")
+    nodes = [RedisNode(one.get("host", "localhost"), one.get("port", 6379)) for one in parsed]
+    return RedisAddress(options, nodes)

@@ -1,4 +1,4 @@
-"""The Redis client: one pool for commands, and errors that say to come back."""
+"""The Redis client: a pool for commands, and errors that say to come back."""
 
 import asyncio
 import contextlib
@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
-from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     ClusterDownError,
     MasterDownError,
+    MovedError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -19,10 +20,12 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.exceptions import TimeoutError as RedisTimeout
+from redis.maint_notifications import MaintNotificationsConfig
 
 from app.kit.errors import Unavailable
 from app.settings import RedisSettings
-from app.storage.addresses import BadAddress
+from app.storage.addresses import BadAddress, parse_redis_url
+from app.storage.cluster import ClusterRedis
 
 RETRY_AFTER_MS = 2_000
 
@@ -78,7 +81,7 @@ _KINDS: dict[object, type[AbstractConnection]] = {
 
 
 def connect(url: str, settings: RedisSettings) -> Redis:
-    """Return a client for ``redis://``, ``rediss://`` or ``unix://``; connects when used.
+    """Return a client for what ``parse_redis_url`` reads; connects when used.
 
     A command is never repeated by the client: whether one that timed out took effect is
     not known here, and the callers know how to ask again safely.
@@ -86,13 +89,8 @@ def connect(url: str, settings: RedisSettings) -> Redis:
     Raises:
         BadAddress: not such a URL.
     """
-    try:
-        options: dict[str, Any] = dict(parse_url(url))
-    except ValueError as error:
-        raise BadAddress("COLLOQUY_REDIS_URL must begin with redis://, rediss:// or unix://") from (
-            error
-        )
-    kind = options.pop("connection_class", Connection)
+    address = parse_redis_url(url)
+    kind = address.options.pop("connection_class", Connection)
     ours: dict[str, Any] = {
         "max_connections": settings.connections,
         "timeout": settings.command_seconds,
@@ -101,10 +99,21 @@ def connect(url: str, settings: RedisSettings) -> Redis:
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
         "client_name": "colloquy",
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # few servers can
     }
-    # what the URL says beyond an address does not outweigh what the code relies on
-    pool = BlockingConnectionPool(connection_class=_KINDS[kind], **{**options, **ours})
-    return Redis.from_pool(pool)
+
+    def open_server(**place: Any) -> Redis:
+        # what the URL says beyond an address does not outweigh what the code relies on
+        options = {**address.options, **place, **ours}
+        return Redis.from_pool(BlockingConnectionPool(connection_class=_KINDS[kind], **options))
+
+    if not address.nodes:
+        return open_server()
+    return ClusterRedis(
+        address.nodes,
+        lambda node: open_server(host=node.host, port=node.port),
+        command_seconds=settings.command_seconds,
+    )
 
 
 @contextlib.contextmanager
@@ -113,15 +122,25 @@ def redis_errors() -> Iterator[None]:
 
     Raises:
         Unavailable: Redis is gone, slow, full or loading.
+        BadAddress: it is a node of a cluster, and the address does not say so.
     """
     try:
         yield
+    except MovedError as error:
+        raise BadAddress(
+            "COLLOQUY_REDIS_URL is a node of a cluster: ?cluster=true is missing."
+        ) from error
     except ResponseError as error:
-        if isinstance(error, _TEMPORARY_CLASSES) or str(error).startswith(_TEMPORARY_REPLIES):
+        if isinstance(error, _TEMPORARY_CLASSES) or _answer(error).startswith(_TEMPORARY_REPLIES):
             raise _unavailable(error) from error
         raise
     except (RedisError, OSError, TimeoutError) as error:
         raise _unavailable(error) from error
+
+
+def _answer(error: ResponseError) -> str:
+    """Return what the server said, without what a pipeline puts before it."""
+    return str(error).rpartition("of pipeline caused error: ('")[2]
 
 
 def _unavailable(error: BaseException) -> Unavailable:

@@ -11,7 +11,14 @@ from sqlalchemy.engine import make_url
 
 from app.embedded.servers import Addresses
 from app.settings import DatabaseSettings
-from app.storage.addresses import BadAddress, for_asyncpg, for_psycopg, parse_database_url
+from app.storage.addresses import (
+    BadAddress,
+    RedisNode,
+    for_asyncpg,
+    for_psycopg,
+    parse_database_url,
+    parse_redis_url,
+)
 from app.storage.postgres import Postgres
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)
@@ -111,3 +118,42 @@ async def test_both_drivers_connect_with_every_option_there_is(stores: Addresses
         await postgres.close()
 
     assert ours.scalar() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "nodes"),
+    [
+        ("redis://h:7000/3", {"host": "h", "port": 7000, "db": 3}, []),
+        ("redis://h?cluster=false", {"host": "h"}, []),
+        ("unix:///run/a,b.sock?db=2", {"path": "/run/a,b.sock", "db": 2}, []),
+        ("redis://h?cluster=true", {"host": "h"}, [("h", 6379)]),
+        (
+            "redis://ann:p,w%40@h1:7000,h2,[::1]:7002/0?cluster=true",
+            {"username": "ann", "password": "p,w@", "host": "h1", "port": 7000, "db": 0},
+            [("h1", 7000), ("h2", 6379), ("::1", 7002)],
+        ),
+    ],
+)
+def test_the_address_of_redis_may_name_the_nodes_of_a_cluster(
+    url: str, options: dict[str, object], nodes: list[tuple[str, int]]
+) -> None:
+    address = parse_redis_url(url)
+
+    address.options.pop("connection_class", None)
+    assert address.options == options
+    assert address.nodes == [RedisNode(*node) for node in nodes]
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis://h1,h2", "is \\?cluster=true missing"),
+        ("redis://h?cluster=maybe", "cluster is true or false"),
+        ("redis://h/1?cluster=true", "only database 0"),
+        ("unix:///a.sock?cluster=true", "no socket file"),
+        ("redis://h1,h2:port?cluster=true", "must begin with redis://"),
+    ],
+)
+def test_an_address_that_cannot_be_a_clusters_says_why(url: str, says: str) -> None:
+    with pytest.raises(BadAddress, match=says):
+        parse_redis_url(url)

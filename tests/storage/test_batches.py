@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.kit.errors import AppError, Unavailable
 from app.storage.batches import GroupWriter, WriteBehind
@@ -190,6 +191,27 @@ async def test_what_could_not_be_written_is_tried_again_before_what_came_later()
 
     assert [item for batch in store.batches for item in batch] == [1, 2, 3]
     assert later.dropped == 0
+
+
+async def test_a_store_that_stays_away_is_asked_ever_more_seldom_and_told_of_once() -> None:
+    """Two lines in the log for every second of an outage said the same thing."""
+    store = Store()
+    later = WriteBehind("test", store.write_quietly, seconds=0.01)
+    store.errors = [Unavailable("away") for _ in range(5)]
+    loop = asyncio.get_running_loop()
+
+    with capture_logs() as logs:
+        async with running(later):
+            begun = loop.time()
+            later.add(1)
+            await until(lambda: bool(store.batches))
+            took = loop.time() - begun
+            later.add(2)
+            await until(lambda: len(store.batches) == 2)
+
+    assert took > 0.01 * (1 + 2 + 4 + 8 + 16 + 32)
+    warnings = [one["event"] for one in logs if one["log_level"] == "warning"]
+    assert (warnings, later.failures) == (["write_behind_failed"], 5)
 
 
 async def test_what_can_never_be_written_is_dropped_counted_and_not_in_the_way() -> None:

@@ -11,7 +11,7 @@ from app.kit.errors import Unavailable
 from app.kit.ids import uuid7
 from app.settings import DatabaseSettings
 from app.storage.postgres import Postgres
-from tests.support.store_proxy import proxied
+from tests.support.proxy import proxied
 
 IMPATIENT = DatabaseSettings(pool_size=2, connect_seconds=1, statement_seconds=0.3)
 ADD = text("INSERT INTO visitors (id, secret_hash) VALUES (:id, 'x')")

@@ -13,7 +13,7 @@ from app.kit.errors import Unavailable
 from app.settings import RedisSettings
 from app.storage.addresses import BadAddress
 from app.storage.redis import connect, redis_errors
-from tests.support.store_proxy import proxied
+from tests.support.proxy import proxied
 
 
 async def test_a_full_store_is_unavailable(redis: Redis) -> None:
@@ -47,6 +47,16 @@ async def test_a_full_store_is_unavailable(redis: Redis) -> None:
 def test_what_passes_by_itself_is_unavailable(answer: str) -> None:
     # as the client makes it
     error: RedisError = BaseParser.parse_error(answer)  # type: ignore[no-untyped-call]
+
+    with pytest.raises(Unavailable), redis_errors():
+        raise error
+
+
+async def test_what_passes_by_itself_is_unavailable_in_a_pipeline_too(redis: Redis) -> None:
+    """The client puts the command before the answer: a full disk was reported as a bug."""
+    pipe = redis.pipeline(transaction=False)
+    error: Exception = BaseParser.parse_error("MISCONF Errors writing to the AOF file")  # type: ignore[no-untyped-call]
+    pipe.annotate_exception(error, 1, ("EVALSHA", "x"))
 
     with pytest.raises(Unavailable), redis_errors():
         raise error
