@@ -7,18 +7,20 @@ from collections.abc import Callable
 
 import click
 
-from bench import boot, idle, starts, turns
+from bench import boot, idle, resumes, savings, starts, turns
 from bench.lab import Lab, folder, open_lab
 from bench.plan import FAST, FULL, Plan
-from bench.report import Figure, print_json
+from bench.report import Figure, print_goals, print_json
 
 _ON_THE_LAB: dict[str, Callable[[Lab, Plan], list[Figure]]] = {
     "floor": turns.measure_floor,
     "turn": turns.measure,
+    "saving": savings.measure,
+    "resume": resumes.measure,
     "start": starts.measure,
     "idle": idle.measure,
 }
-_ALL = ("boot", "turn", "start", "idle")  # a turn is measured beside its floor
+_ALL = ("boot", "turn", "saving", "resume", "start", "idle")  # a turn is measured beside its floor
 
 
 @click.command()
@@ -27,7 +29,8 @@ _ALL = ("boot", "turn", "start", "idle")  # a turn is measured beside its floor
 def main(fast: bool, only: str | None) -> None:
     """Measure the service against its own floor, in the same run on the same machine.
 
-    Prints a table of each part, and at the end one line of JSON for each figure.
+    Prints a table of each part, and at the end what was asked for and one line of JSON for
+    each figure.
     """
     if sys.platform != "linux":
         raise click.ClickException("The bench reads CPU and memory from /proc: it needs Linux.")
@@ -42,6 +45,7 @@ def main(fast: bool, only: str | None) -> None:
             with open_lab(place / "data") as lab:
                 for name in on_the_lab:
                     figures += _ON_THE_LAB[name](lab, plan)
+    print_goals(figures)
     print_json(figures)
     print(f"\n{time.perf_counter() - began:.0f} s", file=sys.stderr)
 

@@ -1,6 +1,7 @@
 """What the service stands on, without the service: the graph alone, and plain INSERTs."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from typing import Any
@@ -9,14 +10,16 @@ from uuid import uuid4
 import asyncpg
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.types import Durability
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from app.agents.saver import Pool
+from app.agents.fenced import Pool
+from app.agents.saver import Savers
 from app.kit.ids import new_session_id, uuid7
 from app.storage.addresses import for_psycopg
 from bench import graph
+from bench.savers import Saving, StockSavers
 from bench.worker import work
 
 _SAVER_CONNECTIONS = 8  # as many as the service's own saver has
@@ -31,30 +34,47 @@ _GRAPH = graph.build()
 _pools: dict[str, Pool] = {}
 
 
-async def turns(
-    concurrency: int, seconds: float, database_url: str | None = None
-) -> dict[str, Any]:
-    """Run the graph again and again, a new thread each time.
+async def turns(concurrency: int, seconds: float) -> dict[str, Any]:
+    """Run the graph again and again, a new thread each time, and keep nothing of it."""
+    return await _turns(concurrency, seconds, None, "async")
 
-    With ``database_url``: with LangGraph's own saver there, one object for each run, and
-    ``durability="async"``, as the service has it.
-    """
-    pool = await _pool(database_url) if database_url else None
+
+async def saved_turns(
+    concurrency: int, seconds: float, database_url: str, saving: str
+) -> dict[str, Any]:
+    """Do the same and keep checkpoints in Postgres, in one of the ways of ``Saving``."""
+    pool = await _pool(database_url)
+    savers = StockSavers(pool) if saving == Saving.STOCK else Savers(pool)
+    async with asyncio.TaskGroup() as group:
+        writing = group.create_task(savers.run())
+        durability: Durability = "exit" if saving == Saving.EXIT else "async"
+        measured = await _turns(concurrency, seconds, savers, durability)
+        writing.cancel()
+    return measured
+
+
+async def _turns(
+    concurrency: int, seconds: float, savers: Savers | None, durability: Durability
+) -> dict[str, Any]:
     ends = time.perf_counter() + seconds
     times: list[float] = []
 
     async def one() -> None:
-        saver = AsyncPostgresSaver(pool) if pool else None
-        compiled = _GRAPH.copy(update={"checkpointer": saver}) if saver else _GRAPH
-        config: RunnableConfig = {"configurable": {"thread_id": str(uuid4())}}
-        events = 0
-        async for _ in compiled.astream(
-            {"messages": [HumanMessage("What does a turn cost?")]},
-            config,
-            stream_mode="custom",
-            durability="async" if saver else None,
-        ):
-            events += 1
+        async with contextlib.AsyncExitStack() as stack:
+            compiled = _GRAPH
+            config: RunnableConfig = {"configurable": {"thread_id": str(uuid4())}}
+            if savers is not None:
+                saver = await stack.enter_async_context(savers.buffered())
+                compiled = _GRAPH.copy(update={"checkpointer": saver})
+                config["metadata"] = {"run_id": str(uuid4())}
+            events = 0
+            async for _ in compiled.astream(
+                {"messages": [HumanMessage("What does a turn cost?")]},
+                config,
+                stream_mode="custom",
+                durability=durability if savers else None,
+            ):
+                events += 1
         if events != len(graph.TOKENS) + 6:
             raise RuntimeError(f"a turn has {events} events")
 
@@ -82,7 +102,7 @@ async def inserts(concurrency: int, seconds: float, database_url: str) -> dict[s
     async def again() -> None:
         while (began := time.perf_counter()) < ends:
             statement = await free.get()
-            await statement.fetch(new_session_id(), uuid7(), uuid7(), graph.NAME)
+            await statement.fetch(new_session_id(), uuid7(), uuid7(), graph.TURN)
             free.put_nowait(statement)
             times.append(time.perf_counter() - began)
 
@@ -127,4 +147,8 @@ async def close() -> None:
 
 
 if __name__ == "__main__":
-    work(int(sys.argv[1]), {"turns": turns, "inserts": inserts}, last=close)
+    work(
+        int(sys.argv[1]),
+        {"turns": turns, "saved_turns": saved_turns, "inserts": inserts},
+        last=close,
+    )

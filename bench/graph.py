@@ -14,7 +14,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, Send
 
-NAME = "bench"
+TURN = "turn"
+TALK = "talk"
 TOKENS = [f"token{number} " for number in range(100)]
 TEXT = "".join(TOKENS)
 
@@ -80,4 +81,21 @@ def build() -> CompiledStateGraph[State, None, Any, Any]:
     graph.add_edge("team", "aggregate")
     graph.add_edge("aggregate", "respond")
     graph.add_edge("respond", END)
+    return graph.compile()
+
+
+async def talk(state: State, runtime: Runtime[None]) -> dict[str, Any]:
+    """Hear a number, report so much progress, and say a word."""
+    for number in range(int(str(state["messages"][-1].text))):
+        _say(runtime.stream_writer, "step", number=number, text="as long as progress mostly is")
+    _say(runtime.stream_writer, "message_delta", text="Done.")
+    return {"messages": Overwrite([]), "answer": {"text": "Done.", "citations": [], "usage": {}}}
+
+
+def build_talker() -> CompiledStateGraph[State, None, Any, Any]:
+    """Return a graph that fills a chat's log: as many events as the message says."""
+    graph = StateGraph(State)
+    graph.add_node("talk", talk)
+    graph.add_edge(START, "talk")
+    graph.add_edge("talk", END)
     return graph.compile()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app.embedded.servers import Addresses, servers
 from bench.processes import cpu_seconds, find
+from bench.savers import Saving
 from bench.worker import Worker
 
 SERVER_CORE = 0
@@ -38,6 +39,7 @@ class Lab:
         self._postgres = find("postgres", folder)
         self._valkey = find("valkey-server", folder)
         self._stack = stack
+        self._servers: dict[Saving, Server] = {}
 
     @cached_property
     def floor(self) -> Worker:
@@ -49,15 +51,21 @@ class Lab:
         """The clients, on a core of their own."""
         return self._stack.enter_context(_working("bench.load", core=LOAD_CORE))
 
-    @cached_property
+    @property
     def server(self) -> "Server":
         """The service, on one core."""
-        return self._stack.enter_context(self.fresh_server())
+        return self.server_with(Saving.BOUNDED)
+
+    def server_with(self, saving: Saving) -> "Server":
+        """Return a service, on the same core, that keeps checkpoints in this way."""
+        if saving not in self._servers:
+            self._servers[saving] = self._stack.enter_context(self.fresh_server(saving))
+        return self._servers[saving]
 
     @contextlib.contextmanager
-    def fresh_server(self) -> Iterator["Server"]:
+    def fresh_server(self, saving: Saving = Saving.BOUNDED) -> Iterator["Server"]:
         """Serve with a process that has done nothing yet."""
-        command = ("bench.server", str(SERVER_CORE), str(self.folder))
+        command = ("bench.server", str(SERVER_CORE), str(self.folder), saving)
         server = Server(*command, log=self.folder / "bench.log")
         try:
             server.settle()
@@ -65,10 +73,10 @@ class Lab:
         finally:
             server.close()
 
-    def cpu(self) -> dict[str, float]:
-        """Return the CPU seconds spent so far, by who spent them."""
+    def cpu(self, server: "Server | None" = None) -> dict[str, float]:
+        """Return the CPU seconds spent so far, by who spent them; of one of the servers."""
         return {
-            "server": cpu_seconds(self.server.pid),
+            "server": cpu_seconds((server or self.server).pid),
             "postgres": cpu_seconds(self._postgres),
             "valkey": cpu_seconds(self._valkey),
             "client": cpu_seconds(self.load.pid),

@@ -7,12 +7,12 @@ import time
 from collections import defaultdict
 from typing import Any
 
+from bench import returns
 from bench.processes import allow_files
-from bench.wire import Http, Socket
+from bench.wire import HOST, Http, Socket, start_of
 from bench.worker import work
 
-HOST = "127.0.0.1"
-_START = b'{"agent":"bench"}'  # graph.NAME, without importing LangGraph here
+_START = start_of("turn-bounded")
 _HELLO = b'{"type":"hello","tab":"%d","client":"bench"}'
 _QUERY = b'{"type":"query","id":"q","query":"What does a turn cost?","client_message_id":"m"}'
 
@@ -30,11 +30,15 @@ _OPENING_AT_ONCE = 32
 _idle: list[Socket] = []
 
 
-async def turns(port: int, concurrency: int, seconds: float, lead: float) -> dict[str, Any]:
+async def turns(
+    port: int, concurrency: int, seconds: float, lead: float, agent: str = "turn-bounded"
+) -> dict[str, Any]:
     """Hold ``concurrency`` conversations of one turn each, again and again.
 
-    Counts what ends within ``seconds`` after ``lead``; ``turns`` is all there were.
+    Counts what ends within ``seconds`` after ``lead``, or one turn if none does; ``turns``
+    is all there were.
     """
+    start = start_of(agent)
     clock = time.perf_counter
     begins = clock() + lead
     ends = begins + seconds
@@ -45,9 +49,9 @@ async def turns(port: int, concurrency: int, seconds: float, lead: float) -> dic
     async def converse() -> None:
         nonlocal counted, total, frames
         http = await Http.connect(HOST, port)
-        while clock() < ends:
+        while clock() < ends or not counted:
             began = clock()
-            started = json.loads(await http.post("/chat/start", _START))
+            started = json.loads(await http.post("/chat/start", start))
             socket = await Socket.connect(HOST, port, started["ws_path"])
             socket.send(_HELLO % total)
             await socket.until(b"live")
@@ -60,7 +64,7 @@ async def turns(port: int, concurrency: int, seconds: float, lead: float) -> dic
             total += 1
             frames += socket.frames
             cold.append(ended - asked)
-            if begins <= ended <= ends:
+            if begins <= ended and (ended <= ends or not counted):
                 counted += 1
                 marks["whole"].append(ended - began)
                 for name, kind in _MARKS.items():
@@ -144,5 +148,7 @@ if __name__ == "__main__":
             "open_idle": open_idle,
             "hold_idle": hold_idle,
             "close_idle": close_idle,
+            "fill": returns.fill,
+            "resume": returns.resume,
         },
     )

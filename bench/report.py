@@ -42,6 +42,11 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the median of each number over all rounds."""
+    return {name: median([one[name] for one in rounds]) for name in rounds[0]}
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
@@ -60,6 +65,20 @@ def print_table(title: str, figures: Sequence[Figure]) -> None:
             _cell(figure, label).rjust(size) for figure, size in zip(figures, columns, strict=True)
         )
         print(label.ljust(width) + "".join(cells))
+
+
+def print_goals(figures: Sequence[Figure]) -> None:
+    """Print what was asked for, and whether it was reached, one line each."""
+    verdicts = [(figure, goal) for figure in figures for goal in figure.goals]
+    if not verdicts:
+        return
+    missed = sum(not goal.met(figure.numbers) for figure, goal in verdicts)
+    print(f"\nAsked for: {len(verdicts)}, missed: {missed}")
+    width = max(len(f"{figure.name}: {goal.of}") for figure, goal in verdicts)
+    for figure, goal in verdicts:
+        mark = "ok    " if goal.met(figure.numbers) else "MISSED"
+        name = f"{figure.name}: {goal.of}".ljust(width)
+        print(f"{mark}  {name}  {_rounded(figure.numbers[goal.of]):>8,g}  {goal}")
 
 
 def print_json(figures: Sequence[Figure]) -> None:

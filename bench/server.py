@@ -1,4 +1,4 @@
-"""The service under load: what ``colloquy serve`` runs, with the bench's agent."""
+"""The service under load: what ``colloquy serve`` runs, with the bench's agents."""
 
 import sys
 
@@ -8,14 +8,22 @@ from app.observability import logs
 from app.serving import serve_node
 from bench import graph
 from bench.processes import pin
+from bench.savers import Saving, use
 
 
 def main() -> None:
-    pin(int(sys.argv[1]))
-    settings = settings_from(port=0, data_dir=sys.argv[2])
+    core, data_dir, saving = sys.argv[1:]
+    pin(int(core))
+    settings = settings_from(port=0, data_dir=data_dir)
     logs.configure(settings.log)
-    agent = Agent(graph.NAME, "Costs nothing.", graph.build(), closing_node="respond")
-    run(serve_node(settings, agents=[agent]))
+    turn = graph.build()
+    use(Saving(saving), turn)
+    agents = [
+        # names of its own: no other server takes its runs
+        Agent(f"{graph.TURN}-{saving}", "Costs nothing.", turn, closing_node="respond"),
+        Agent(f"{graph.TALK}-{saving}", "Says much.", graph.build_talker(), closing_node="talk"),
+    ]
+    run(serve_node(settings, agents=agents))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from bench.lab import Lab
 from bench.plan import Plan
-from bench.report import Figure, Goal, median, percentile, print_table
+from bench.report import Figure, Goal, medians, percentile, print_table
 
 _CONCURRENCY = (1, 16, 64)
 _PER_SECOND = 1_000
@@ -36,7 +36,7 @@ def measure(lab: Lab, plan: Plan) -> list[Figure]:
     figures = [
         Figure(
             f"start c{concurrency}",
-            {name: median([one[name] for one in some]) for name in some[0]},
+            medians(some),
             [Goal("starts_per_second", at_least=_PER_SECOND)] if concurrency > 1 else (),
         )
         for concurrency, some in rounds.items()

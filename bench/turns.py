@@ -3,12 +3,15 @@
 from collections import defaultdict
 from typing import Any
 
+from bench import graph
 from bench.lab import Lab
 from bench.plan import Plan
-from bench.report import Figure, Goal, median, percentile, print_table
+from bench.report import Figure, Goal, medians, percentile, print_table
+from bench.savers import Saving
 
 _CONCURRENCY = (1, 16, 64)
-_TURNS_PER_SECOND = 60
+_TURNS_PER_SECOND = {16: 120, 64: 60}
+_CPU_OF_FLOOR = {16: 5}
 _FIRST_EVENT_MS = {1: 5, 16: 40}
 _MARKS = ("ack", "first_event", "first_progress", "first_words", "end", "whole")
 
@@ -35,7 +38,7 @@ def measure(lab: Lab, plan: Plan) -> list[Figure]:
     for _ in range(plan.rounds):
         _floor_round(lab, plan, alone, saved)
         for concurrency in _CONCURRENCY:
-            turns = _served(lab, plan, concurrency)
+            turns = served_turns(lab, plan, concurrency)
             served[concurrency].append(turns["numbers"])
             for mark in _MARKS:
                 times[concurrency, mark] += turns["ms"][mark]
@@ -49,17 +52,22 @@ def measure(lab: Lab, plan: Plan) -> list[Figure]:
     return [*floor_figures, *figures, cold]
 
 
-def _served(lab: Lab, plan: Plan, concurrency: int) -> dict[str, Any]:
-    before = lab.cpu()
+def served_turns(
+    lab: Lab, plan: Plan, concurrency: int, saving: Saving = Saving.BOUNDED
+) -> dict[str, Any]:
+    """Hold conversations of one turn each; return what they cost, and how long things took."""
+    server = lab.server_with(saving)
+    before = lab.cpu(server)
     turns = lab.load.do(
         "turns",
-        port=lab.server.port,
+        port=server.port,
+        agent=f"{graph.TURN}-{saving}",
         concurrency=concurrency,
         seconds=plan.turn_seconds,
         lead=plan.lead_seconds,
     )
-    lab.server.settle()  # what a turn leaves to be done after it is a part of it
-    after = lab.cpu()
+    server.settle()  # what a turn leaves to be done after it is a part of it
+    after = lab.cpu(server)
     numbers = {"turns_per_second": turns["counted"] / plan.turn_seconds}
     for who, seconds in after.items():
         numbers[f"{who}_cpu_ms"] = (seconds - before[who]) * 1000 / turns["turns"]
@@ -72,17 +80,20 @@ def _served(lab: Lab, plan: Plan, concurrency: int) -> dict[str, Any]:
 def _floor_round(lab: Lab, plan: Plan, alone: Rounds, saved: Rounds) -> None:
     for concurrency in _CONCURRENCY:
         given = {"concurrency": concurrency, "seconds": plan.floor_seconds}
-        alone[concurrency].append(_floor_numbers(lab.floor.do("turns", **given)))
-        turns = lab.floor.do("turns", **given, database_url=lab.database_url)
-        saved[concurrency].append(_floor_numbers(turns))
+        alone[concurrency].append(floor_numbers(lab.floor.do("turns", **given)))
+        turns = lab.floor.do(
+            "saved_turns", **given, database_url=lab.database_url, saving=Saving.STOCK
+        )
+        saved[concurrency].append(floor_numbers(turns))
 
 
 def _warm_floor(lab: Lab) -> None:
     lab.floor.do("turns", concurrency=4, seconds=0.2)
-    lab.floor.do("turns", concurrency=16, seconds=0.2, database_url=lab.database_url)
+    given = {"database_url": lab.database_url, "saving": Saving.STOCK}
+    lab.floor.do("saved_turns", concurrency=16, seconds=0.2, **given)
 
 
-def _floor_numbers(turns: dict[str, Any]) -> dict[str, float]:
+def floor_numbers(turns: dict[str, Any]) -> dict[str, float]:
     return {
         "turns_per_second": turns["per_second"],
         "cpu_ms": turns["cpu_ms"],
@@ -91,8 +102,8 @@ def _floor_numbers(turns: dict[str, Any]) -> dict[str, float]:
 
 
 def _floor_figures(alone: Rounds, saved: Rounds) -> list[Figure]:
-    without = [Figure(f"graph c{c}", _medians(alone[c])) for c in _CONCURRENCY]
-    withit = [Figure(f"graph+saver c{c}", _medians(saved[c])) for c in _CONCURRENCY]
+    without = [Figure(f"graph c{c}", medians(alone[c])) for c in _CONCURRENCY]
+    withit = [Figure(f"graph+saver c{c}", medians(saved[c])) for c in _CONCURRENCY]
     print_table("The floor: the graph in process, no saver, no socket", without)
     print_table("The same with LangGraph's own saver, durability async", withit)
     return [*without, *withit]
@@ -104,21 +115,22 @@ def _figure(
     times: dict[tuple[int, str], list[float]],
     floor: list[Figure],
 ) -> Figure:
-    numbers = _medians(rounds)
+    numbers = medians(rounds)
     by_name = {figure.name: figure.numbers for figure in floor}
     rate = numbers["turns_per_second"]
     for name, of in (("of_the_floor", "graph"), ("of_the_floor_with_saver", "graph+saver")):
         numbers[name] = rate / by_name[f"{of} c{concurrency}"]["turns_per_second"]
+    numbers["server_cpu_of_the_floor"] = (
+        numbers["server_cpu_ms"] / by_name[f"graph c{concurrency}"]["cpu_ms"]
+    )
     for mark in _MARKS:
         numbers[f"{mark}_ms_p50"] = percentile(times[concurrency, mark], 0.5)
         numbers[f"{mark}_ms_p99"] = percentile(times[concurrency, mark], 0.99)
     goals = []
-    if concurrency > 1:
-        goals.append(Goal("turns_per_second", at_least=_TURNS_PER_SECOND))
+    if concurrency in _TURNS_PER_SECOND:
+        goals.append(Goal("turns_per_second", at_least=_TURNS_PER_SECOND[concurrency]))
+    if concurrency in _CPU_OF_FLOOR:
+        goals.append(Goal("server_cpu_of_the_floor", at_most=_CPU_OF_FLOOR[concurrency]))
     if concurrency in _FIRST_EVENT_MS:
         goals.append(Goal("first_event_ms_p50", at_most=_FIRST_EVENT_MS[concurrency]))
     return Figure(f"turn c{concurrency}", numbers, goals)
-
-
-def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
-    return {name: median([one[name] for one in rounds]) for name in rounds[0]}

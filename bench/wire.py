@@ -9,10 +9,17 @@ import re
 import time
 from typing import cast
 
+HOST = "127.0.0.1"
+
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 _TYPE = b'"type":'
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _PINGED = b'{"type":"pong"}'
+
+
+def start_of(agent: str) -> bytes:
+    """Return the body that starts a session with an agent."""
+    return b'{"agent":"%b"}' % agent.encode()
 
 
 class Closed(Exception):
@@ -73,11 +80,14 @@ class Http(asyncio.Protocol):
 
 
 class Socket(asyncio.Protocol):
-    """One WebSocket, without extensions. Notes when each type of frame came first."""
+    """One WebSocket, without extensions. Notes when each type of frame came first, and what
+    was in the frames if ``heard`` is made a list.
+    """
 
-    __slots__ = ("_buffer", "_loop", "_open", "_transport", "_waiter", "_wanted", "first", "frames")
+    __slots__ = ("_buffer", "_open", "_transport", "_waiter", "_wanted", "first", "frames", "heard")
 
     def __init__(self) -> None:
+        self.heard: list[bytes] | None = None
         self.first: dict[bytes, float] = {}
         self.frames = 0
         self._buffer = b""
@@ -166,6 +176,8 @@ class Socket(asyncio.Protocol):
     def _frame(self, opcode: int, payload: bytes, now: float) -> None:
         if opcode == _TEXT:
             self.frames += 1
+            if self.heard is not None:
+                self.heard.append(payload)
             begins = payload.index(b'"', payload.index(_TYPE) + len(_TYPE)) + 1
             kind = payload[begins : payload.index(b'"', begins)]
             if kind == b"ping":

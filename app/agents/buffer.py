@@ -4,7 +4,7 @@ LangGraph makes a checkpoint after every step and a row for every node that ends
 checkpoint makes most of them pointless, and here it makes them vanish before they are
 written: a checkpoint is replaced by its successor together with the writes that led to it,
 with the blobs nobody refers to any more, and with the checkpoints of subgraphs that the
-step had called.
+step had called. That is done to a run's own steps; what others put is kept as it comes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -72,6 +72,18 @@ class Batch:
         for key in self.latest:
             self.firm.pop(key, None)
 
+    def holds(self, space: str) -> bool:
+        """Whether there is a checkpoint or a write of one graph."""
+        return any(
+            key[1] == space for rows in (self.points, self.firm, self.latest) for key in rows
+        )
+
+    @property
+    def threads(self) -> set[str]:
+        """Whose rows they are."""
+        parts = (self.blobs, self.points, self.firm, self.latest)
+        return {str(key[0]) for part in parts for key in part}
+
     def __bool__(self) -> bool:
         return bool(self.blobs or self.points or self.firm or self.latest)
 
@@ -81,6 +93,7 @@ class _Space:
     """One graph's part: the run's own graph, or a subgraph of it."""
 
     newest: str | None = None  # the last checkpoint, kept here or handed over
+    run: str | None = None  # whose it is
     point: Point | None = None  # the same, if it is kept here
     blobs: dict[str, Blob] = field(default_factory=dict)  # by channel
     firm: dict[tuple[object, ...], Write] = field(default_factory=dict)
@@ -109,6 +122,7 @@ class Buffer:
         point: Point,
         blobs: Mapping[str, Blob | None],
         *,
+        run: str | None,
         keeps_history: bool,
     ) -> None:
         """Take a checkpoint.
@@ -116,6 +130,7 @@ class Buffer:
         Args:
             point: the checkpoint; its parent is the one before it.
             blobs: of the channels that changed; None for one that needs no blob any more.
+            run: whose step it is; of the steps of one run, only the last need be kept.
             keeps_history: whether it can be read only with its ancestors and their writes,
                 so that none of them may vanish.
         """
@@ -123,8 +138,10 @@ class Buffer:
             return
         space = self._spaces.setdefault(point.space, _Space())
         if space.newest is None:
-            space.newest = point.parent  # where the run began: it was written by another
-        follows = point.parent is not None and point.parent == space.newest
+            # where the run began: it was written by another
+            space.newest, space.run = point.parent, run
+        is_next = point.parent is not None and point.parent == space.newest
+        follows = is_next and run is not None and run == space.run
         if follows:
             self._end_calls(point.space)
         if space.point is not None and (not follows or keeps_history):
@@ -139,7 +156,7 @@ class Buffer:
                 space.blobs[channel] = blob
             else:
                 space.blobs.pop(channel, None)
-        space.point, space.newest = point, point.id
+        space.point, space.newest, space.run = point, point.id, run
 
     def put_writes(self, writes: Iterable[Write], *, replace: bool) -> None:
         """Take what one task wrote; ``replace`` it if the same was written before."""
@@ -157,8 +174,12 @@ class Buffer:
     def holds(self, name: str) -> bool:
         """Whether something of this graph waits here."""
         space = self._spaces.get(name)
-        settled = any(key[1] == name for key in self._settled.points)
-        return settled or (space is not None and space.holds())
+        return self._settled.holds(name) or (space is not None and space.holds())
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something of any graph waits here."""
+        return bool(self._settled) or any(space.holds() for space in self._spaces.values())
 
     def take(self) -> Batch:
         """Return everything, to be written as one; it may be nothing."""
@@ -170,6 +191,11 @@ class Buffer:
             space.latest.clear()
         taken, self._settled = self._settled, Batch()
         return taken
+
+    def put_back(self, batch: Batch) -> None:
+        """Take what was taken and could not be written; it goes with the next."""
+        batch.add(self._settled)
+        self._settled = batch
 
     def _settle(self, space: _Space) -> None:
         if space.point is None:

@@ -1,5 +1,6 @@
 """What may vanish before it is written, and what must not."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ def put(
     space: str = ROOT,
     changed: tuple[str, ...] = (),
     gone: tuple[str, ...] = (),
+    run: str | None = "run",
     keeps_history: bool = False,
 ) -> None:
     blobs: dict[str, Blob | None] = {
@@ -23,7 +25,7 @@ def put(
     }
     blobs |= dict.fromkeys(gone)
     point = Point("t", space, id_, parent, "{}", "{}")
-    buffer.put(point, blobs, keeps_history=keeps_history)
+    buffer.put(point, blobs, run=run, keeps_history=keeps_history)
 
 
 def write(
@@ -229,6 +231,54 @@ def test_a_checkpoint_beside_the_newest_does_not_replace_it() -> None:
     put(buffer, "3", "1")
 
     assert set(points(buffer.take())) == {(ROOT, "2", "1"), (ROOT, "3", "1")}
+
+
+@pytest.mark.parametrize(("first", "second"), [("one", "two"), ("one", None), (None, None)])
+def test_only_steps_of_one_run_replace_each_other(first: str | None, second: str | None) -> None:
+    buffer = Buffer()
+    put(buffer, "1", run=first, changed=("plan",))
+    write(buffer, "1")
+    put(buffer, "a", space="team:task", run=first)
+
+    put(buffer, "2", "1", run=second)
+
+    batch = buffer.take()
+    assert set(points(batch)) == {
+        (ROOT, "1", None),
+        (ROOT, "2", "1"),
+        ("team:task", "a", None),
+    }
+    assert writes(batch) == [("1", "v")]
+    assert blobs(batch) == {("plan", "1")}
+
+
+def test_what_came_back_goes_with_what_was_put_since() -> None:
+    buffer = Buffer()
+    put(buffer, "1", changed=("messages",))
+    write(buffer, "1", "first")
+    batch = buffer.take()
+    put(buffer, "2", "1", changed=("plan",))
+    write(buffer, "1", "second")
+
+    buffer.put_back(batch)
+
+    again = buffer.take()
+    assert points(again) == [(ROOT, "1", None), (ROOT, "2", "1")]
+    assert writes(again) == [("1", "first")]
+    assert blobs(again) == {("messages", "1"), ("plan", "2")}
+
+
+def test_nothing_waits_in_a_buffer_until_something_is_put_or_put_back() -> None:
+    buffer = Buffer()
+    write(buffer, "1", space="team")
+    waiting = [(buffer.is_waiting, buffer.holds("team"), buffer.holds(ROOT))]
+    batch = buffer.take()
+    waiting.append((buffer.is_waiting, buffer.holds("team"), buffer.holds(ROOT)))
+
+    buffer.put_back(batch)
+
+    waiting.append((buffer.is_waiting, buffer.holds("team"), buffer.holds(ROOT)))
+    assert waiting == [(True, True, False), (False, False, False), (True, True, False)]
 
 
 def test_everything_is_taken_once() -> None:

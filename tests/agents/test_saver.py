@@ -12,14 +12,15 @@ from langgraph.checkpoint.serde import _msgpack
 from psycopg_pool.base import AttemptWithBackoff
 
 from app.agents import saver
-from app.agents.saver import FencedSaver, Savers, open_savers
+from app.agents.fenced import FencedSaver
+from app.agents.saver import Savers, always, open_savers
 from app.embedded.servers import Addresses
 from app.events.errors import StaleFence
 from app.kit.errors import Unavailable
 from app.settings import DatabaseSettings
 from app.storage.addresses import for_psycopg
 from tests.runs.scene import until
-from tests.support.store_proxy import Proxies, proxied
+from tests.support.proxy import Proxies, proxied
 
 POOL = 6
 SETTINGS = DatabaseSettings(checkpoint_pool_size=POOL, connect_seconds=1)
@@ -42,13 +43,17 @@ def thread() -> RunnableConfig:
     return {"configurable": {"thread_id": str(uuid4()), "checkpoint_ns": ""}}
 
 
+def plain(savers: Savers) -> FencedSaver:
+    return FencedSaver(savers._pool, always)
+
+
 async def put(one: FencedSaver, config: RunnableConfig) -> RunnableConfig:
     return await one.aput(config, empty_checkpoint(), METADATA, {})
 
 
 async def test_a_saver_writes_only_while_its_run_may(savers: Savers) -> None:
     holds, config = True, thread()
-    fenced = savers.saver(lambda: holds)
+    fenced = FencedSaver(savers._pool, lambda: holds)
     kept = await put(fenced, config)
 
     holds = False
@@ -57,7 +62,7 @@ async def test_a_saver_writes_only_while_its_run_may(savers: Savers) -> None:
     with pytest.raises(StaleFence):
         await fenced.aput_writes(kept, [("said", 1)], "task")
 
-    found = await savers.saver().aget_tuple(config)
+    found = await plain(savers).aget_tuple(config)
     assert found is not None
     assert (found.config["configurable"]["checkpoint_id"], found.pending_writes) == (
         kept["configurable"]["checkpoint_id"],
@@ -78,7 +83,7 @@ async def test_runs_do_not_queue_for_one_lock(savers: Savers, stores: Addresses)
         await psycopg.AsyncConnection.connect(url) as blocker,
     ):
         await blocker.execute("LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE")
-        writes = [group.create_task(put(savers.saver(), thread())) for _ in range(30)]
+        writes = [group.create_task(put(plain(savers), thread())) for _ in range(30)]
 
         async def all_connections_wait() -> bool:
             row = await (await watch.execute(waiting)).fetchone()
@@ -93,13 +98,13 @@ async def test_a_connection_that_died_in_the_pool_fails_nothing(
     savers: Savers, proxies: Proxies
 ) -> None:
     config = thread()
-    await asyncio.gather(*(put(savers.saver(), thread()) for _ in range(POOL)))
+    await asyncio.gather(*(put(plain(savers), thread()) for _ in range(POOL)))
     await proxies.postgres.cut()
     await proxies.postgres.restore()
 
-    kept = await put(savers.saver(), config)
+    kept = await put(plain(savers), config)
 
-    found = await savers.saver().aget_tuple(config)
+    found = await plain(savers).aget_tuple(config)
     assert found is not None
     assert found.config == kept
 
@@ -112,15 +117,15 @@ async def test_a_postgres_that_stays_away_is_said_so_and_found_again_at_once(
     monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", 0.2)
     settings = DatabaseSettings(connect_seconds=0.4)
     async with open_savers(proxies.addresses.database_url, settings) as savers:
-        await put(savers.saver(), thread())
+        await put(plain(savers), thread())
         await proxies.postgres.cut()
 
         for _ in range(4):
             with pytest.raises(Unavailable):
-                await put(savers.saver(), thread())
+                await put(plain(savers), thread())
         await proxies.postgres.restore()
 
-        await put(savers.saver(), thread())  # and not Unavailable after those 0.4 s
+        await put(plain(savers), thread())  # and not Unavailable after those 0.4 s
 
 
 def test_what_checkpoints_bring_back_is_restricted() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.report import Figure, Goal, percentile, print_json, print_table
+from bench.report import Figure, Goal, percentile, print_goals, print_json, print_table
 
 MET = Figure("turn c16", {"turns_per_second": 78.3456}, [Goal("turns_per_second", at_least=60)])
 MISSED = Figure("idle", {"kib": 50.0, "held": 5_000.0}, [Goal("kib", at_most=48)])
@@ -27,6 +27,17 @@ def test_each_figure_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> 
     assert lines[0]["turns_per_second"] == 78.3
     assert lines[1]["goals"] == [{"of": "kib", "goal": "≤ 48", "met": False}]
     assert all("cores" in line["machine"] for line in lines)
+
+
+def test_what_was_asked_for_is_listed_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    print_goals([MET, MISSED])
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line]
+    assert lines == [
+        ["Asked", "for:", "2,", "missed:", "1"],
+        ["ok", "turn", "c16:", "turns_per_second", "78.3", "≥", "60"],
+        ["MISSED", "idle:", "kib", "50", "≤", "48"],
+    ]
 
 
 def test_a_percentile_of_few_values_is_one_of_them() -> None:

@@ -68,9 +68,34 @@ def test_every_figure_says_where_it_was_measured(turn: dict[str, dict[str, Any]]
 def test_goals_are_named_with_what_became_of_them(turn: dict[str, dict[str, Any]]) -> None:
     goals = {one["of"]: one for one in turn["turn c16"]["goals"]}
 
-    assert goals.keys() == {"turns_per_second", "first_event_ms_p50"}
-    assert goals["turns_per_second"]["goal"] == "≥ 60"
+    assert goals.keys() == {"turns_per_second", "server_cpu_of_the_floor", "first_event_ms_p50"}
+    assert goals["turns_per_second"]["goal"] == "≥ 120"
+    assert goals["server_cpu_of_the_floor"]["goal"] == "≤ 5"
     assert all(isinstance(one["met"], bool) for one in goals.values())
+
+
+def test_checkpoints_kept_in_three_ways_are_measured_side_by_side() -> None:
+    figures = run_bench("--only", "saving")
+
+    for name, goals in (("", ["cpu_of_exit"]), ("graph, ", ["cpu_of_exit", "rate_of_stock"])):
+        assert figures.keys() >= {f"{name}bounded", f"{name}exit", f"{name}stock"}
+        ratios = figures[f"{name}bounded beside the others"]
+        assert [one["of"] for one in ratios["goals"]] == goals
+    assert (
+        figures["graph, bounded beside the others"]["cpu_of_stock"] < 0.9
+    )  # or what is called stock is not
+
+
+def test_a_return_is_measured_in_short_and_in_long_chats() -> None:
+    figures = run_bench("--only", "resume")
+
+    chats = [one for name, one in figures.items() if name.endswith("messages")]
+    assert len(chats) > 1
+    assert all(one["missed"] == 500 < one["events"] for one in chats)
+    assert {one["of"] for one in figures["resume, longest chat of shortest"]["goals"]} == {
+        "server_cpu",
+        "live_p50",
+    }
 
 
 def test_a_part_that_does_not_exist_is_refused() -> None:
