@@ -7,10 +7,10 @@ hand (``alembic check``), the URL is ``COLLOQUY_DATABASE_URL``.
 import os
 from typing import Any
 
-from sqlalchemy import create_engine, pool, text
+from sqlalchemy import text
 
 from alembic import context
-from app.storage.addresses import parse_database_url
+from app.storage.migrations import engine
 from app.tables import CHECKPOINT_TABLES, METADATA
 
 # Any number; it must only be the same on every node.
@@ -25,10 +25,7 @@ def run() -> None:
     url = context.config.attributes.get("url") or os.environ.get("COLLOQUY_DATABASE_URL")
     if not url:
         raise SystemExit("Set COLLOQUY_DATABASE_URL, or use: colloquy db upgrade")
-    engine = create_engine(
-        parse_database_url(url).set(drivername="postgresql+psycopg"), poolclass=pool.NullPool
-    )
-    with engine.connect() as connection, connection.begin():
+    with engine(url).connect() as connection, connection.begin():
         # Nodes that start together upgrade one after the other, each in one transaction.
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         connection.execute(text("SET LOCAL lock_timeout = '5s'"))

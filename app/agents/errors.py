@@ -15,3 +15,21 @@ class BadModel(AppError):
 
     code = "bad_model"
     kind = Kind.INVALID
+
+
+class ToolInterrupted(AppError):
+    """The node died during a tool's call, and nobody knows whether the call took effect. It is
+    not repeated.
+    """
+
+    code = "tool_interrupted"
+    kind = Kind.INTERNAL
+
+
+class ToolNotAwaited(AppError):
+    """The agent calls a tool with effects in a way that holds up its whole node: with
+    ``invoke`` in an ``async`` function.
+    """
+
+    code = "tool_not_awaited"
+    kind = Kind.INTERNAL

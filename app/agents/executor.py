@@ -15,11 +15,15 @@ from langchain_core.messages import (
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels import LastValue
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphDrained
 from langgraph.pregel import Pregel
+from langgraph.runtime import RunControl
 
-from app.agents.errors import NoAnswer
+from app.agents.errors import NoAnswer, ToolInterrupted
 from app.agents.saver import Savers, always
-from app.agents.types import Agent, Answer, Progress, Step, Task, Words
+from app.agents.tool_hooks import handlers, prepare
+from app.agents.tools import CallGuard, Refused
+from app.agents.types import Agent, Answer, CallLog, Hold, Progress, Step, Task, Words
 from app.kit.plain import plain, storable
 
 # A guard against graphs that never end; LangGraph's own default is ten thousand.
@@ -28,14 +32,35 @@ _RECURSION_LIMIT = 100
 WORDS = "message_delta"  # the custom event by which a graph streams its answer
 
 
+class Drained(Exception):
+    """A run was asked to end early and did, between two of its steps."""
+
+
+class Drain:
+    """How one run is asked to end after the step it is at. A step is never interrupted."""
+
+    def __init__(self) -> None:
+        self.control = RunControl()
+
+    def request(self) -> None:
+        self.control.request_drain()
+
+
 class Executor:
     """Runs agents' graphs over checkpoints that survive this process."""
 
-    def __init__(self, savers: Savers) -> None:
+    def __init__(self, savers: Savers, calls: CallLog | None = None) -> None:
         self._savers = savers
+        self._calls = calls
 
     async def stream(
-        self, agent: Agent, task: Task, *, may_write: Callable[[], bool] = always
+        self,
+        agent: Agent,
+        task: Task,
+        *,
+        fence: int = 0,
+        may_write: Callable[[], bool] = always,
+        drain: Drain | None = None,
     ) -> AsyncGenerator[Step, None]:
         """Run ``agent`` on ``task`` and yield its steps; the answer is the last.
 
@@ -46,18 +71,35 @@ class Executor:
         last checkpoint; nodes that had not finished run again, from their first line.
 
         The generator is the engine: a caller that pauses it stops the run, and one that
-        leaves early must close it. ``may_write`` is asked before each checkpoint.
+        leaves early must close it. ``may_write`` is asked before each checkpoint, and
+        ``fence`` proves to the log of tool calls whose run it is. ``drain`` can ask it to end
+        after the step it is at.
 
         Raises:
+            Drained: it was asked to end and did, with a checkpoint to go on from.
             NoAnswer: the graph ended and left no answer.
+            ToolInterrupted: the crash came during a call that must not be repeated, and the
+                agent has no way to hear of it.
             StaleFence: ``may_write`` said no.
             Unavailable: the checkpoints cannot be reached.
         """
         message = HumanMessage(content=task.text, id=str(task.message_id))
         said: list[str] = []
         state: Mapping[str, Any] | None = None
-        async with self._savers.buffered(may_write) as saver:
+        waits = False  # for a person: with the answer, a step begins once more
+        async with self._savers.buffered(may_write, _hold(task, fence)) as saver:
             graph, config = _prepared(agent, task, saver)
+            guard: CallGuard | None = None
+            if self._calls is not None:
+                guard = CallGuard(
+                    self._calls,
+                    run_id=task.run_id,
+                    fence=fence,
+                    saver=saver,
+                    may_write=may_write,
+                )
+                config["callbacks"] = handlers(guard)
+                prepare(graph)
             parts = cast(
                 "AsyncGenerator[Any, None]",
                 graph.astream(
@@ -68,23 +110,41 @@ class Executor:
                     subgraphs=True,
                     version="v2",
                     durability="async",
+                    control=None if drain is None else drain.control,
                 ),
             )
             async with contextlib.aclosing(parts):
-                async for part in parts:
-                    if part["type"] == "custom":
-                        step = _custom(part["data"])
-                        if isinstance(step, Words):
-                            said.append(step.text)
-                        yield step
-                    elif part["type"] == "values" and not part["ns"]:
-                        state = cast("Mapping[str, Any]", part["data"])
+                try:
+                    async for part in parts:
+                        if part["type"] == "custom":
+                            step = _custom(part["data"])
+                            if isinstance(step, Words):
+                                said.append(step.text)
+                            yield step
+                        elif part["type"] == "values" and not part["ns"]:
+                            state = cast("Mapping[str, Any]", part["data"])
+                            waits = waits or bool(part.get("interrupts"))
+                except GraphDrained:
+                    raise Drained from None
+                except Refused as error:
+                    raise ToolInterrupted(
+                        "The server failed while a tool was at work. It is not known what the"
+                        " tool did, and it was not started again."
+                    ) from error
             if state is None:  # it had ended before the crash: nothing was left to do
                 state = (await graph.aget_state(config)).values
+        if guard is not None and not waits:
+            await guard.forget()
         yield _answer(state or {}, "".join(said))
 
     async def repair(
-        self, agent: Agent, task: Task, *, partial: str, may_write: Callable[[], bool] = always
+        self,
+        agent: Agent,
+        task: Task,
+        *,
+        partial: str,
+        fence: int = 0,
+        may_write: Callable[[], bool] = always,
     ) -> None:
         """Make a stopped run's thread fit for the next message.
 
@@ -93,33 +153,44 @@ class Executor:
         the assistant's, so that the history the agent sees is the one the person saw.
 
         Raises:
-            StaleFence: ``may_write`` said no.
+            StaleFence: ``may_write`` said no, or ``fence`` is not the run's any more.
             Unavailable: the checkpoints cannot be reached.
         """
-        graph, config = _prepared(agent, task, self._savers.saver(may_write))
-        if isinstance(graph.channels.get("messages"), LastValue | None):
-            return  # it keeps no history, or one that nothing can be added to
-        state = await graph.aget_state(config)
-        messages: Sequence[AnyMessage] = state.values.get("messages") or []
-        if not messages and agent.closing_node is None:
-            return  # LangGraph could not tell in whose name to begin
-        fixes: list[BaseMessage] = [
-            ToolMessage(content="cancelled", tool_call_id=call_id, status="error")
-            for call_id in _unanswered(messages)
-        ]
-        place = _place_of(task, messages)
-        if place is None:
-            fixes.append(HumanMessage(content=task.text, id=str(task.message_id)))
-        since = [] if place is None else messages[place + 1 :]
-        kept = "".join(str(one.text) for one in since if isinstance(one, AIMessage))
-        if not kept.startswith(partial):
-            fixes.append(AIMessage(content=partial.removeprefix(kept)))
-        if fixes or state.next:
-            await graph.aupdate_state(config, {"messages": fixes}, as_node=agent.closing_node)
+        async with self._savers.buffered(may_write, _hold(task, fence)) as saver:
+            graph, config = _prepared(agent, task, saver)
+            if isinstance(graph.channels.get("messages"), LastValue | None):
+                return  # it keeps no history, or one that nothing can be added to
+            state = await graph.aget_state(config)
+            messages: Sequence[AnyMessage] = state.values.get("messages") or []
+            if not messages and agent.closing_node is None:
+                return  # LangGraph could not tell in whose name to begin
+            fixes = _fixes(task, messages, partial)
+            if fixes or state.next:
+                await graph.aupdate_state(config, {"messages": fixes}, as_node=agent.closing_node)
 
     async def prune(self, task: Task) -> None:
         """Keep only the newest checkpoint of the task's thread."""
         await self._savers.prune(task.thread_id)
+
+
+def _hold(task: Task, fence: int) -> Hold | None:
+    return Hold(task.run_id, fence) if fence else None
+
+
+def _fixes(task: Task, messages: Sequence[AnyMessage], partial: str) -> list[BaseMessage]:
+    """Return what is missing in the history of a run that was stopped."""
+    fixes: list[BaseMessage] = [
+        ToolMessage(content="cancelled", tool_call_id=call_id, status="error")
+        for call_id in _unanswered(messages)
+    ]
+    place = _place_of(task, messages)
+    if place is None:
+        fixes.append(HumanMessage(content=task.text, id=str(task.message_id)))
+    since = [] if place is None else messages[place + 1 :]
+    kept = "".join(str(one.text) for one in since if isinstance(one, AIMessage))
+    if not kept.startswith(partial):
+        fixes.append(AIMessage(content=partial.removeprefix(kept)))
+    return fixes
 
 
 def _prepared(

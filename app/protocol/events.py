@@ -6,6 +6,8 @@ and after a failover. Plain dictionaries with checked shapes: an event is made o
 encoded once, whoever and however many read it.
 """
 
+import base64
+import random
 import secrets
 from typing import Any, Literal, NotRequired, cast
 
@@ -135,6 +137,25 @@ class TeamFailed(RunEvent):
     code: str
 
 
+class ToolStarted(RunEvent):
+    type: Literal["tool_started"]
+    call_id: str  # the model's own where it has one; the same in every attempt
+    tool: str
+
+
+class ToolCompleted(RunEvent):
+    type: Literal["tool_completed"]
+    call_id: str
+    tool: str
+
+
+class ToolFailed(RunEvent):
+    type: Literal["tool_failed"]
+    call_id: str
+    tool: str
+    code: str  # tool_failed; tool_interrupted: it is not known what it did, nor is it repeated
+
+
 class Aggregating(RunEvent):
     type: Literal["aggregating"]
 
@@ -212,6 +233,9 @@ Event = (
     | TeamProgress
     | TeamCompleted
     | TeamFailed
+    | ToolStarted
+    | ToolCompleted
+    | ToolFailed
     | Aggregating
     | Responding
     | MemorySaved
@@ -234,6 +258,9 @@ PROGRESS_TYPES = frozenset(
         "team_progress",
         "team_completed",
         "team_failed",
+        "tool_started",
+        "tool_completed",
+        "tool_failed",
         "aggregating",
         "responding",
         "memory_saved",
@@ -243,9 +270,13 @@ PROGRESS_TYPES = frozenset(
 RUN_ENDS = frozenset({"run_completed", "run_failed", "run_cancelled"})
 
 
+# Keys tell events apart and guard nothing; the system's own source costs a call for each.
+_RANDOM = random.Random(secrets.token_bytes(32))  # noqa: S311
+
+
 def new_key() -> str:
     """Return six random bytes, as eight characters."""
-    return secrets.token_urlsafe(6)
+    return base64.urlsafe_b64encode(_RANDOM.randbytes(6)).decode()
 
 
 def event(type_: str, *, timestamp: str, **fields: Any) -> Event:

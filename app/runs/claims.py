@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import structlog
 
 from app.chats.repository import ChatRepository
-from app.events.outbox import Durable, EventPublisher
+from app.events.outbox import Durable, EventPublisher, outgoing_events
 from app.kit.clock import Clock, wire_time
 from app.kit.ids import NodeId
 from app.protocol.events import Event, event
 from app.runs.errors import TooManyAttempts
 from app.runs.repository import RunRepository
-from app.runs.types import Candidate, Claim
+from app.runs.types import Candidate, Claim, End
 from app.settings import RunSettings
 from app.storage.postgres import Postgres
 
@@ -79,7 +79,6 @@ class Claims:
             reason = "owner_lost" if is_lost else "handover"
             if exhausted:
                 error = TooManyAttempts("The answer failed again and again.")
-                await runs.finish(claim.run_id, claim.fence, status="failed", error_code=error.code)
                 last = self._event(
                     claim, "run_failed", code=error.code, message=error.message, retryable=False
                 )
@@ -91,9 +90,15 @@ class Claims:
                 ]
             else:
                 events = [self._event(claim, "run_started", message_id=str(claim.message_id))]
-            durable = await self._publisher.store(
-                db, claim.chat_id, events, last_seq=numbers.outbox_seq, fence=claim.fence
-            )
+            last_seq = numbers.outbox_seq
+            if exhausted:
+                told = outgoing_events(events, last_seq=last_seq)
+                await runs.finish(_given_up(claim), told)
+                durable = Durable(claim.chat_id, claim.fence, told)
+            else:
+                durable = await self._publisher.store(
+                    db, claim.chat_id, events, last_seq=last_seq, fence=claim.fence
+                )
         if exhausted:
             log.error("run_given_up", run_id=str(claim.run_id), attempts=claim.attempt)
             await self._publisher.publish_durable(durable)
@@ -108,3 +113,13 @@ class Claims:
             attempt=claim.attempt,
             **fields,
         )
+
+
+def _given_up(run: Claim) -> End:
+    return End(
+        run_id=run.run_id,
+        chat_id=run.chat_id,
+        fence=run.fence,
+        status="failed",
+        error_code=TooManyAttempts.code,
+    )

@@ -51,6 +51,8 @@ class Emitter:
         on_stale: Callable[[], None],
     ) -> None:
         self._run = run
+        self._run_id = str(run.run_id)  # every event has them
+        self._answer_id = str(run.answer_id)
         self._first = first
         self._publisher = publisher
         self._settings = settings
@@ -64,7 +66,7 @@ class Emitter:
         self._chunk = 0
         self._whole_at = 0  # the chunk after which the log last got the whole text
         self._sent_words_at = 0.0
-        self._epoch: str | None = None
+        self._said: int | None = None  # how many events the log has of us, if that is known
         self._resend = False  # the log may have lost words: send the whole text
         self._closing = False
         self._is_dead = False  # nothing more may be or can be appended
@@ -80,7 +82,7 @@ class Emitter:
         return event(
             type_,
             timestamp=wire_time(self._clock.now()),
-            run_id=str(self._run.run_id),
+            run_id=self._run_id,
             attempt=self._run.attempt,
             **fields,
         )
@@ -105,7 +107,7 @@ class Emitter:
         if not words or self._closing:
             return
         if not self._text:
-            self.emit("message_started", message_id=str(self._run.answer_id))
+            self.emit("message_started", message_id=self._answer_id)
         self._text_chars += len(words)
         if self._text_chars > self._settings.answer_chars:
             raise AnswerTooLong("The answer grew too long.")
@@ -180,7 +182,7 @@ class Emitter:
         self._pending.append(
             self.make(
                 "message_delta",
-                message_id=str(self._run.answer_id),
+                message_id=self._answer_id,
                 chunk=self._chunk,
                 text=words,
             )
@@ -204,15 +206,16 @@ class Emitter:
             raise
         except AppError as error:
             log.warning("events_delayed", run_id=str(self._run.run_id), code=error.code)
+            self._said = None
             if not self._closing:  # else durable events follow, and the snapshot has the rest
                 kept = [one for one in batch if one["type"] not in _TEXT_TYPES]
                 self._pending = kept + self._pending
                 self._resend = bool(self._text)
                 await asyncio.sleep(_RETRY_SECONDS)
         else:
-            if self._epoch not in {None, appended.epoch}:
-                self._resend = bool(self._text)  # the log was lost under us
-            self._epoch = appended.epoch
+            if self._said not in {None, appended.said - len(batch)}:
+                self._resend = bool(self._text)  # the log was lost under us, or its end was
+            self._said = appended.said
         self._wake.set()
 
     def _whole_text(self) -> Event:
@@ -223,7 +226,7 @@ class Emitter:
         self._whole_at = self._chunk
         return self.make(
             "message_text",
-            message_id=str(self._run.answer_id),
+            message_id=self._answer_id,
             text=self.text,
             chunk=self._chunk - 1,
         )

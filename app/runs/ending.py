@@ -8,16 +8,15 @@ import structlog
 
 from app.agents.executor import Executor
 from app.agents.types import Task
-from app.chats.repository import ChatRepository
 from app.events.errors import StaleFence
-from app.events.outbox import Durable, EventPublisher
+from app.events.outbox import Durable, EventPublisher, outgoing_events
 from app.kit.errors import Unavailable
 from app.observability.metrics import RUN_SECONDS
 from app.protocol.events import Event
 from app.runs.emitter import Emitter
 from app.runs.execution import Execution
 from app.runs.repository import RunRepository
-from app.runs.types import Claim, Outcome
+from app.runs.types import Claim, End, Outcome
 from app.sessions.service import SessionService
 from app.sessions.types import Activity
 from app.storage.postgres import Postgres
@@ -80,6 +79,7 @@ class Ending:
                     execution.agent,
                     execution.task,
                     partial=outcome.text,
+                    fence=execution.run.fence,
                     may_write=execution.holds,
                 )
         except Exception:  # the person's history matters more than the agent's
@@ -98,51 +98,51 @@ class Ending:
         self, run: Claim, emitter: Emitter, outcome: Outcome
     ) -> tuple[Durable, bool]:
         says = bool(outcome.text)
+        status = _MESSAGE_STATUS[outcome.status]
+        citations = outcome.answer.citations if outcome.answer else []
         async with self._postgres.unit() as db:
-            chats = ChatRepository(db)
-            numbers = await chats.advance_for_system(
-                run.chat_id, messages=int(says), events=1 + says
-            )
-            finished = numbers and await RunRepository(db).finish(
-                run.run_id,
-                run.fence,
-                status=outcome.status,
-                error_code=outcome.error.code if outcome.error else None,
-                usage=outcome.answer.usage if outcome.answer else None,
-            )
-            if numbers is None or finished is None:
-                raise StaleFence("Another node has taken this run over.")
-            seconds, followed = finished
-            events: list[Event] = []
+            runs = RunRepository(db)
+            locked = await runs.lock_end(run.run_id, run.fence, messages=int(says), events=1 + says)
+            if locked is None:
+                raise _lost()
+            message_seq, outbox_seq, seconds = locked
+            events = [_end_event(emitter, outcome, seconds)]
             if says:
-                citations = outcome.answer.citations if outcome.answer else []
-                status = _MESSAGE_STATUS[outcome.status]
-                await chats.add_message(
-                    message_id=run.answer_id,
-                    chat_id=run.chat_id,
-                    seq=numbers.message_seq,
-                    role="assistant",
-                    text_=outcome.text,
+                said = emitter.make(
+                    "message_completed",
+                    message_id=str(run.answer_id),
+                    text=outcome.text,
+                    sha256=hashlib.sha256(outcome.text.encode()).hexdigest(),
                     status=status,
-                    run_id=run.run_id,
                     citations=citations,
                 )
-                events.append(
-                    emitter.make(
-                        "message_completed",
-                        message_id=str(run.answer_id),
-                        text=outcome.text,
-                        sha256=hashlib.sha256(outcome.text.encode()).hexdigest(),
-                        status=status,
-                        citations=citations,
-                    )
-                )
-            events.append(_end_event(emitter, outcome, seconds))
-            durable = await self._publisher.store(
-                db, run.chat_id, events, last_seq=numbers.outbox_seq, fence=run.fence
+                events.insert(0, said)
+            told = outgoing_events(events, last_seq=outbox_seq)
+            followed = await runs.finish(
+                End(
+                    run_id=run.run_id,
+                    chat_id=run.chat_id,
+                    fence=run.fence,
+                    status=outcome.status,
+                    answer_id=run.answer_id,
+                    seq=message_seq,
+                    text=outcome.text,
+                    message_status=status,
+                    citations=citations or None,
+                    error_code=outcome.error.code if outcome.error else None,
+                    usage=outcome.answer.usage if outcome.answer else None,
+                ),
+                told,
             )
+            if followed is None:
+                raise _lost()
+        durable = Durable(run.chat_id, run.fence, told)
         RUN_SECONDS.observe(seconds)
         return durable, followed
+
+
+def _lost() -> StaleFence:
+    return StaleFence("Another node has taken this run over.")
 
 
 _MESSAGE_STATUS = {"completed": "complete", "cancelled": "stopped", "failed": "failed"}

@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 
-from app.agents.executor import Executor
+from app.agents.executor import Drain, Drained, Executor
 from app.agents.types import Agent, Answer, Task, Words
 from app.events.errors import StaleFence
 from app.kit.clock import Clock
@@ -59,6 +59,7 @@ class Execution:
         self._executor = executor
         self._settings = settings
         self._clock = clock
+        self._drain = Drain()
         self._is_lost = False
         self._is_abandoned = False
         self._drive: asyncio.Task[Outcome | None] | None = None
@@ -74,6 +75,12 @@ class Execution:
         if self._drive is not None and not self._drive.done():
             self._drive.cancel()
             self._wait_at_most(_ABANDON_SECONDS)
+
+    def wind_down(self) -> None:
+        """Stop between two steps of the graph, so that nothing has to be done again; a run
+        that is at its last step ends.
+        """
+        self._drain.request()
 
     def holds(self) -> bool:
         """Whether the run is still this node's, as far as this node can know by itself."""
@@ -132,6 +139,9 @@ class Execution:
                 answer = await self._stream(emitter)
         except TimeoutError:
             return _timed_out(emitter)
+        except Drained:
+            self.stop = self.stop or "handover"
+            return None
         except (StaleFence, Unavailable) as error:
             # Not ours any more, or its checkpoints cannot be reached: what is done is kept,
             # and somebody goes on when the lease has lapsed.
@@ -154,7 +164,13 @@ class Execution:
     async def _stream(self, emitter: Emitter) -> Answer:
         if self.agent is None:
             raise UnknownAgent("The agent of this chat does not exist here any more.")
-        steps = self._executor.stream(self.agent, self.task, may_write=self._graph_may_write)
+        steps = self._executor.stream(
+            self.agent,
+            self.task,
+            fence=self.run.fence,
+            may_write=self._graph_may_write,
+            drain=self._drain,
+        )
         async with contextlib.aclosing(steps):
             async for step in steps:
                 if self.stop is not None:  # the cancel was swallowed on its way here

@@ -4,7 +4,17 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.base import Base
@@ -25,6 +35,7 @@ class Run(Base):
             unique=True,
             postgresql_where=text("status = 'running'"),
         ),
+        Index("ix_runs_chat", "chat_id"),  # for deleting a chat
         Index(
             "ix_runs_open",
             "chat_id",
@@ -55,3 +66,20 @@ class Run(Base):
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[dt.datetime | None]
     ended_at: Mapped[dt.datetime | None]
+
+
+class ToolCall(Base):
+    """A call of a tool that must not be made twice, noted before it began."""
+
+    __tablename__ = "tool_calls"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    fence: Mapped[int]  # of the attempt that made it
+    scope: Mapped[str] = mapped_column(Text)  # the step of the graph that a crash repeats
+    call_id: Mapped[str] = mapped_column(Text)
+    tool: Mapped[str] = mapped_column(Text)
+    began_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[dt.datetime | None]
+    result_type: Mapped[str | None] = mapped_column(Text)  # how the result is encoded
+    result: Mapped[bytes | None] = mapped_column(LargeBinary)

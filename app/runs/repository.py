@@ -1,7 +1,6 @@
 """Every statement on runs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -9,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.events.log import Outgoing
 from app.kit.ids import ChatId, NodeId, RunId
-from app.runs.types import Candidate, Claim, Lease, NewMessage, OpenRun, Stored
+from app.runs.types import Candidate, Claim, End, Lease, NewMessage, OpenRun, Stored
 from app.sessions.repository import LIVE
 from app.users.types import Owner
 
@@ -49,6 +48,10 @@ _OPEN_OF_CHAT = text(
     "SELECT id, message_id, answer_id, status, attempt FROM runs"
     f" WHERE chat_id = :chat_id AND {_OPEN} ORDER BY seq"
 )
+_UNDER_WAY = text(
+    "SELECT DISTINCT chat_id FROM runs"
+    " WHERE chat_id = ANY(:chat_ids) AND status IN ('queued', 'running')"
+)
 _ENDED_BADLY = text(
     "SELECT id, status, error_code FROM runs"
     " WHERE id = ANY(:run_ids) AND chat_id = :chat_id AND status IN ('failed', 'cancelled')"
@@ -69,15 +72,20 @@ _WISH_CANCEL = text(
     " AND (CAST(:run_id AS uuid) IS NULL OR id = :run_id) RETURNING id"
 )
 # A run is anyone's when it waits and its chat is free, or when its owner's lease has lapsed.
+_ANYONES = (
+    "((r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.chat_id = r.chat_id"
+    "   AND (o.status = 'running' OR (o.status = 'queued' AND o.seq < r.seq))))"
+    " OR (r.status = 'running' AND r.lease_until < now()))"
+)
 _CANDIDATES = text(
     "SELECT r.id, r.chat_id, r.status, r.attempt, r.lease_owner FROM runs r"
     " WHERE (r.created_at < now() - make_interval(secs => :patience)"
     "  OR EXISTS (SELECT 1 FROM chats c WHERE c.id = r.chat_id AND c.agent = ANY(:agents)))"
-    " AND ("
-    "  (r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.chat_id = r.chat_id"
-    "    AND (o.status = 'running' OR (o.status = 'queued' AND o.seq < r.seq))))"
-    "  OR (r.status = 'running' AND r.lease_until < now()))"
-    " ORDER BY r.created_at LIMIT :limit"
+    f" AND {_ANYONES} ORDER BY r.created_at LIMIT :limit"
+)
+_BACKLOG = text(
+    "SELECT r.id, count(*) OVER () AS total FROM runs r"
+    f" WHERE {_ANYONES} ORDER BY r.created_at LIMIT :limit"
 )
 _CLAIM = text(
     "UPDATE runs r SET status = 'running', attempt = r.attempt + 1, fence = :fence,"
@@ -101,14 +109,32 @@ _RELEASE = text(
     "UPDATE runs SET lease_until = now(), lease_owner = NULL"
     " WHERE id = :run_id AND fence = :fence AND status = 'running'"
 )
+# The chat's lock and numbers, if the run looks like the caller's; what follows makes sure.
+_LOCK_END = text(
+    "UPDATE chats SET message_count = message_count + :messages,"
+    "  outbox_seq = outbox_seq + :events, updated_at = now()"
+    " FROM runs WHERE runs.id = :run_id AND runs.fence = :fence AND runs.status = 'running'"
+    "  AND chats.id = runs.chat_id"
+    " RETURNING chats.message_count, chats.outbox_seq,"
+    "  extract(epoch FROM now() - runs.started_at)::float8"
+)
+# Everything that makes an end true, in one statement after the chat's lock.
 _FINISH = text(
-    "UPDATE runs SET status = :status, ended_at = now(), lease_owner = NULL, lease_until = NULL,"
-    "  error_code = :error_code, usage = :usage"
-    " WHERE id = :run_id AND fence = :fence AND status = 'running'"
-    " RETURNING extract(epoch FROM now() - started_at)::float8 AS seconds,"
-    "  EXISTS (SELECT 1 FROM runs o WHERE o.chat_id = runs.chat_id AND o.status = 'queued')"
-    "   AS followed"
-).bindparams(bindparam("usage", type_=JSONB(none_as_null=True)))
+    "WITH ended AS (UPDATE runs SET status = :status, ended_at = now(), lease_owner = NULL,"
+    "   lease_until = NULL, error_code = :error_code, usage = :usage"
+    "  WHERE id = :run_id AND fence = :fence AND status = 'running' RETURNING id),"
+    " said AS (INSERT INTO messages (id, chat_id, seq, role, text, status, run_id, citations)"
+    "  SELECT :answer_id, :chat_id, :seq, 'assistant', :text, :message_status, :run_id, :citations"
+    "  FROM ended WHERE CAST(:text AS text) <> ''),"
+    " told AS (INSERT INTO outbox (chat_id, seq, fence, payload)"
+    "  SELECT :chat_id, event.seq, CAST(:fence AS bigint), event.payload FROM ended,"
+    "   unnest(CAST(:seqs AS bigint[]), CAST(:payloads AS bytea[])) AS event (seq, payload))"
+    " SELECT EXISTS (SELECT 1 FROM runs WHERE chat_id = :chat_id AND status = 'queued')"
+    "  AS followed FROM ended"
+).bindparams(
+    bindparam("usage", type_=JSONB(none_as_null=True)),
+    bindparam("citations", type_=JSONB(none_as_null=True)),
+)
 
 
 class RunRepository:
@@ -163,6 +189,13 @@ class RunRepository:
         rows = await self._db.execute(_OPEN_OF_CHAT, {"chat_id": chat_id})
         return [OpenRun._make(row) for row in rows]
 
+    async def under_way(self, chat_ids: Sequence[ChatId]) -> set[ChatId]:
+        """Return those of the chats that have a run somebody works on or will. A run that waits
+        for its person is none.
+        """
+        rows = await self._db.execute(_UNDER_WAY, {"chat_ids": list(chat_ids)})
+        return {ChatId(row.chat_id) for row in rows}
+
     async def ended_badly(
         self, chat_id: ChatId, run_ids: Sequence[RunId]
     ) -> list[tuple[RunId, str, str | None]]:
@@ -197,6 +230,11 @@ class RunRepository:
         )
         return [Candidate._make(row) for row in rows]
 
+    async def backlog(self, *, limit: int) -> tuple[list[RunId], int]:
+        """Return runs that are anyone's, oldest first, and how many there are in all."""
+        rows = (await self._db.execute(_BACKLOG, {"limit": limit})).all()
+        return [RunId(row.id) for row in rows], rows[0].total if rows else 0
+
     async def claim(
         self, run_id: RunId, *, node: NodeId, fence: int, lease_seconds: float
     ) -> Claim | None:
@@ -221,30 +259,36 @@ class RunRepository:
         """Let another node go on with the run at once."""
         await self._db.execute(_RELEASE, {"run_id": run_id, "fence": fence})
 
-    async def finish(
-        self,
-        run_id: RunId,
-        fence: int,
-        *,
-        status: str,
-        error_code: str | None = None,
-        usage: dict[str, Any] | None = None,
-    ) -> tuple[float, bool] | None:
-        """End a run; None if ``fence`` no longer holds it.
+    async def lock_end(
+        self, run_id: RunId, fence: int, *, messages: int, events: int
+    ) -> tuple[int, int, float] | None:
+        """Lock the chat of a run that is to end; None if ``fence`` no longer holds the run.
 
-        Returns how many seconds it took, and whether another waits behind it in the chat.
-        Needs the chat's lock.
+        Returns the numbers of the chat's last message and last durable event, those that
+        are about to be added included, and how many seconds the run has taken.
+        """
+        row = (
+            await self._db.execute(
+                _LOCK_END,
+                {"run_id": run_id, "fence": fence, "messages": messages, "events": events},
+            )
+        ).first()
+        return (row[0], row[1], row[2] or 0.0) if row else None
+
+    async def finish(self, end: End, events: Sequence[Outgoing]) -> bool | None:
+        """End a run, store its answer and what is told of both; None if ``end.fence`` no
+        longer holds it. Needs the chat's lock.
+
+        Returns whether another run waits behind it in the chat.
         """
         row = (
             await self._db.execute(
                 _FINISH,
                 {
-                    "run_id": run_id,
-                    "fence": fence,
-                    "status": status,
-                    "error_code": error_code,
-                    "usage": usage,
+                    **end._asdict(),
+                    "seqs": [event.seq for event in events],
+                    "payloads": [event.payload for event in events],
                 },
             )
         ).first()
-        return (row.seconds or 0.0, row.followed) if row else None
+        return bool(row.followed) if row else None

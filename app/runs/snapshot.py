@@ -123,7 +123,8 @@ def _run_view(run: OpenRun, events: list[dict[str, Any]]) -> dict[str, Any]:
         match one["type"]:
             case "message_started":
                 partial = {"message_id": one["message_id"], "text": "", "chunk": -1}
-            case "message_delta" if partial is not None:
+            # what follows a hole waits for the whole text, which the owner sends when it notices
+            case "message_delta" if partial is not None and one["chunk"] == partial["chunk"] + 1:
                 partial["text"] += one["text"]
                 partial["chunk"] = one["chunk"]
             case "message_text":

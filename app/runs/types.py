@@ -1,7 +1,7 @@
 """Values of the runs room."""
 
 import datetime as dt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.agents.types import Answer
@@ -63,6 +63,22 @@ class Stored(NamedTuple):
     is_live: bool  # its session is
     is_new: bool  # the chat has no message with this ``client_message_id``
     status: str | None  # of its run; None: too many wait
+
+
+class End(NamedTuple):
+    """How a run ends, as it is stored. Without a text there is no answer to keep."""
+
+    run_id: RunId
+    chat_id: ChatId
+    fence: int
+    status: str
+    answer_id: MessageId | None = None
+    seq: int = 0  # the answer's number in the chat
+    text: str = ""
+    message_status: str = ""
+    citations: list[Any] | None = None
+    error_code: str | None = None
+    usage: dict[str, int] | None = None
 
 
 class OpenRun(NamedTuple):

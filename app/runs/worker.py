@@ -73,6 +73,7 @@ class RunWorker:
         self._wishes: deque[RunId] = deque(maxlen=_WISHES)
         self._woken = asyncio.Event()
         self._draining = False
+        self._winding_down = False
         self._handing_over = False
 
     @property
@@ -116,6 +117,8 @@ class RunWorker:
         )
         if run.stopping or run.run_id in self._wishes:
             execution.halt("cancel")
+        if self._winding_down:
+            execution.wind_down()
         if self._handing_over:
             execution.halt("handover")
         self._running[run.run_id] = execution
@@ -157,25 +160,30 @@ class RunWorker:
             self._group = group
             self._woken.set()  # there may be work that has waited for a node
             group.create_task(self._heartbeat())
-            group.create_task(self._look_for_work())
+            if self._settings.concurrency:
+                group.create_task(self._look_for_work())
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new; let runs finish for ``seconds``, then hand the rest over."""
+        """Take nothing new; let runs finish for ``seconds``, then hand the rest over. After
+        half of the time runs are handed over as soon as they come to the end of a step.
+        """
         self._draining = True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._idle()
+        await self._idle_within(seconds / 2)
+        self._winding_down = True
+        for execution in list(self._running.values()):
+            execution.wind_down()
+        await self._idle_within(seconds / 2)
         self._handing_over = True
         for execution in list(self._running.values()):
             execution.halt("handover")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HANDOVER_SECONDS):
-                await self._idle()
+        await self._idle_within(_HANDOVER_SECONDS)
 
-    async def _idle(self) -> None:
-        while self._running or self._places_taken:
-            self._woken.clear()
-            await self._woken.wait()
+    async def _idle_within(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._running or self._places_taken:
+                    self._woken.clear()
+                    await self._woken.wait()
 
     def _room(self) -> int:
         return self._settings.concurrency - len(self._running) - self._places_taken

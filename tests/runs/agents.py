@@ -62,8 +62,11 @@ def _threaded(state: State, runtime: Runtime[None]) -> dict[str, Any]:
 
 
 async def _first(state: State, runtime: Runtime[None]) -> dict[str, Any]:
+    """Hear "GATE" and pass; "GATE slowly" waits there, and then the second step does not."""
     gate = str(state["messages"][-1].text)
     VISITS["first", gate] += 1
+    if gate.endswith("slowly"):
+        await GATES.pass_through(gate)
     runtime.stream_writer({"name": "first_done", "payload": {}})
     return {"messages": [AIMessage(content="one, ")]}
 

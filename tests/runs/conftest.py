@@ -24,6 +24,11 @@ def begin(settings: Settings) -> AbstractAsyncContextManager[Node]:
     return running_node(settings, agents=AGENTS)
 
 
+def heedless(settings: Settings, **runs: float) -> Settings:
+    """Return settings no operator can give: a node that may forget to renew its leases."""
+    return settings.model_copy(update={"runs": settings.runs.model_copy(update=runs)})
+
+
 @pytest.fixture(scope="session")
 def databases(stores: Addresses) -> Databases:
     return Databases.of(stores)

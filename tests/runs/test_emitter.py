@@ -56,7 +56,9 @@ class Scene:
             first=Durable(
                 self.run.chat_id, self.run.fence, [Outgoing(encode(first), first["key"])]
             ),
-            publisher=EventPublisher(event_log=self.log, postgres=postgres),
+            publisher=EventPublisher(
+                event_log=self.log, postgres=postgres, settings=EventSettings()
+            ),
             settings=RunSettings(**settings),
             clock=SystemClock(),
             on_stale=self.lost,
@@ -170,6 +172,38 @@ async def test_a_newer_owner_is_noticed_and_nothing_more_is_written(
     assert [one["type"] for one in await scene.told()][-1] == "newer"
     assert scene.emitter.text == "abc"  # what was said is still known here
     assert scene.emitter._pending == []
+
+
+async def test_what_a_failover_has_lost_of_the_answer_is_said_again(
+    redis: Redis, postgres: Postgres
+) -> None:
+    scene = Scene(redis, postgres, delta_ms=0)
+    keys = [f"{{{scene.run.chat_id}}}:{name}" for name in ("meta", "log")]
+    async with scene.pumping() as emitter:
+
+        async def is_told(text: str) -> None:
+            async def told() -> bool:
+                return text in str(await scene.told())
+
+            await until(told)
+
+        emitter.say("kept ")
+        await is_told("kept")
+        copies = [await redis.dump(key) for key in keys]
+        emitter.say("lost ")
+        await is_told("lost")
+        for key, copy in zip(keys, copies, strict=True):
+            assert copy is not None
+            await redis.restore(key, 0, copy, replace=True)
+        await scene.log.append(
+            scene.run.chat_id, [Outgoing(b'{"type":"x","key":"x"}', "x")] * 9
+        )  # others
+
+        emitter.say("new ")
+        await is_told("message_text")
+
+    [whole] = [one for one in await scene.told() if one["type"] == "message_text"]
+    assert whole["text"] == "kept lost new "
 
 
 async def test_what_piles_up_while_nobody_takes_it_is_bounded(

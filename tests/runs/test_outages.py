@@ -14,14 +14,14 @@ from app.kit.ids import SessionId
 from app.sessions.types import Session
 from tests.conftest import make_settings
 from tests.runs.agents import new_gate
-from tests.runs.conftest import HASTY, PATIENT, begin
+from tests.runs.conftest import HASTY, PATIENT, begin, heedless
 from tests.runs.fold import fold, from_snapshot
 from tests.runs.scene import answers, rows, run_row, texts, until, vanish
 from tests.runs.test_snapshot import start, take, told
 from tests.support.client import Event
 from tests.support.node import Node
+from tests.support.proxy import Proxies, proxied
 from tests.support.scripted import GATES, NAME
-from tests.support.store_proxy import Proxies, proxied
 
 QUICK = {"redis": {"command_seconds": 0.3}, "events": {"relay_seconds": 0.1}}
 PATIENCE = 5.0  # seconds that a statement waits for a connection
@@ -36,9 +36,9 @@ async def behind(
     waits = {"connect_seconds": patience, "statement_seconds": patience}
     async with proxied(own) as proxies:
         settings = make_settings(
-            proxies.addresses, runs={**PATIENT, **runs}, database={**database, **waits}, **QUICK
+            proxies.addresses, runs=PATIENT, database={**database, **waits}, **QUICK
         )
-        async with begin(settings) as node:
+        async with begin(heedless(settings, **runs)) as node:
             yield node, proxies
 
 

@@ -12,7 +12,7 @@ from app.embedded.servers import Addresses
 from app.protocol.events import RUN_ENDS
 from tests.conftest import make_settings
 from tests.runs.agents import VISITS, new_gate
-from tests.runs.conftest import HASTY, begin
+from tests.runs.conftest import HASTY, begin, heedless
 from tests.runs.scene import rows, run_row, until, vanish
 from tests.support.client import Event, Socket
 from tests.support.node import Node, running_node
@@ -27,8 +27,8 @@ async def two(
     own: Addresses, first: dict[str, float], second: dict[str, float]
 ) -> AsyncIterator[tuple[Node, Node]]:
     async with (
-        begin(make_settings(own, runs=first)) as here,
-        begin(make_settings(own, runs=second)) as there,
+        begin(heedless(make_settings(own), **first)) as here,
+        begin(heedless(make_settings(own), **second)) as there,
     ):
         yield here, there
 
@@ -114,6 +114,32 @@ async def test_a_drain_lets_runs_finish_while_there_is_time(own: Addresses) -> N
             end = await socket.until_end()
 
     assert (end["type"], end["attempt"]) == ("run_completed", 1)
+
+
+async def test_a_drain_hands_over_between_two_steps(own: Addresses) -> None:
+    """Nothing is done twice: the step that was under way ended, the next has not begun."""
+    gate = new_gate()
+    waiting = {**HASTY, "lease_seconds": 60, "poll_seconds": 600}
+    async with two(own, waiting, waiting) as (here, there):
+        session = await here.client().start(agent="steps")
+        async with there.client().socket(session, hello={}) as socket:
+            async with here.client().socket(session, hello={}) as asking:
+                ack = await asking.ask(f"{gate} slowly")
+            await GATES.wait_until_reached(f"{gate} slowly")
+
+            async with asyncio.TaskGroup() as group:
+                draining = group.create_task(here.services.worker.drain(20))
+                await until(lambda: here.services.worker._draining)
+                for execution in here.services.worker._running.values():
+                    execution.wind_down()  # half of the time has passed
+                GATES.open(f"{gate} slowly")
+                resumed = await socket.until("run_resumed")
+                await draining
+            await socket.until_end()
+            row = await run_row(there, ack["run_id"])
+
+    assert (resumed["reason"], row.status, row.attempt) == ("handover", "completed", 2)
+    assert [VISITS[name, f"{gate} slowly"] for name in ("first", "second")] == [1, 1]
 
 
 async def test_handing_over_is_not_held_against_a_run(own: Addresses) -> None:
@@ -218,7 +244,7 @@ def believe(node: Node) -> None:
         execution.leased_until = math.inf
 
 
-async def test_postgres_itself_refuses_the_end_that_an_old_owner_brings(own: Addresses) -> None:
+async def test_postgres_itself_refuses_what_an_old_owner_brings(own: Addresses) -> None:
     gate = new_gate()
     async with two(own, SLEEPY, HASTY) as (zombie, heir):
         session = await zombie.client().start(agent="turns")
@@ -227,12 +253,14 @@ async def test_postgres_itself_refuses_the_end_that_an_old_owner_brings(own: Add
                 ack = await asking.ask(gate)
             believe(zombie)
             await GATES.wait_until_reached(f"{gate}-2")
+            kept = await rows(heir, _CHECKPOINTS)
 
             GATES.open(f"{gate}-1")
             await until(lambda: zombie.services.worker.running == 0)
             row = await run_row(heir, ack["run_id"])
             assert (row.status, row.fence) == ("running", 2)
             assert await rows(heir, _ANSWERS, c=session["chat_id"]) == []
+            assert await rows(heir, _CHECKPOINTS) == kept
 
             GATES.open(f"{gate}-2")
             await socket.until_end()
@@ -272,7 +300,7 @@ async def test_a_node_that_slept_through_its_lease_goes_on_with_its_own_run(
     gate = new_gate()
     # the poll comes before the heartbeat
     drowsy = {"lease_seconds": 0.3, "heartbeat_seconds": 0.9, "poll_seconds": 0.1}
-    async with begin(make_settings(own, runs=drowsy)) as node:
+    async with begin(heedless(make_settings(own), **drowsy)) as node:
         client = node.client()
         session = await client.start(agent=NAME)
         async with client.socket(session, hello={}) as socket:
@@ -313,7 +341,7 @@ async def test_a_run_waits_for_a_node_that_has_its_agent_but_not_for_ever(
 ) -> None:
     gate = new_gate()
     async with (
-        begin(make_settings(own, runs=SLEEPY)) as here,
+        begin(heedless(make_settings(own), **SLEEPY)) as here,
         running_node(
             make_settings(own, runs={**HASTY, "timeout_seconds": 2}), agents=[scripted_agent()]
         ) as there,
@@ -350,6 +378,10 @@ async def test_a_claim_that_another_node_has_made_is_left_to_it(own: Addresses) 
 
 
 _LEASE = "SELECT 1 FROM runs WHERE id = CAST(:r AS uuid) AND status = 'running'"
+_CHECKPOINTS = (
+    "SELECT checkpoint_id, NULL AS channel FROM checkpoints"
+    " UNION ALL SELECT checkpoint_id, channel FROM checkpoint_writes ORDER BY 1, 2"
+)
 _ANSWERS = (
     "SELECT text, status FROM messages WHERE chat_id = CAST(:c AS uuid)"
     " AND role = 'assistant' ORDER BY seq"
