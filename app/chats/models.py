@@ -4,7 +4,16 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, func
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.base import Base
@@ -20,6 +29,12 @@ class Chat(Base):
         CheckConstraint("num_nonnulls(user_id, visitor_id) = 1", name="one_owner"),
         Index("ix_chats_user_recent", "user_id", "updated_at", "id"),
         Index("ix_chats_visitor_recent", "visitor_id", "updated_at", "id"),
+        Index(
+            "ix_chats_empty",
+            "created_at",
+            "id",
+            postgresql_where=text("message_count = 0 AND user_id IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

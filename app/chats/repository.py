@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import insert, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats import models
@@ -35,11 +34,6 @@ _ADVANCE_FOR_SYSTEM = text(
     " WHERE id = :chat_id"
     " RETURNING thread_id, agent, title, message_count, outbox_seq, fence"
 )
-_ADD_MESSAGE = (
-    pg_insert(models.Message)
-    .on_conflict_do_nothing(index_elements=["chat_id", "client_message_id"])
-    .returning(models.Message.id)
-)
 _FIND_SENT = text(
     "SELECT m.id, m.text, m.run_id FROM messages m JOIN chats ON chats.id = m.chat_id"
     f" WHERE m.chat_id = :chat_id AND m.client_message_id = :client_message_id AND {_OWNED}"
@@ -50,6 +44,20 @@ _LIST_MESSAGES = text(
     f" WHERE m.chat_id = :chat_id AND m.seq < :before AND {_OWNED}"
     " ORDER BY m.seq DESC LIMIT :limit"
 ).columns(citations=JSONB)
+
+# That user_id, which is NULL, leads the order is what lets ``ix_chats_user_recent`` serve it.
+_LOCK_IDLE = text(
+    "SELECT updated_at AS at, id, message_count FROM chats WHERE user_id IS NULL"
+    " AND updated_at < now() - make_interval(secs => :seconds) AND (updated_at, id) > (:at, :id)"
+    " ORDER BY user_id, updated_at, id LIMIT :limit FOR UPDATE SKIP LOCKED"
+)
+_LOCK_EMPTY = text(
+    "SELECT created_at AS at, id, message_count FROM chats"
+    " WHERE message_count = 0 AND user_id IS NULL"
+    " AND created_at < now() - make_interval(secs => :seconds) AND (created_at, id) > (:at, :id)"
+    " ORDER BY created_at, id LIMIT :limit FOR UPDATE SKIP LOCKED"
+)
+_DELETE = text("DELETE FROM chats WHERE id = ANY(:chat_ids) RETURNING message_count")
 
 
 def _list_recent(*, by: str, after: bool) -> str:
@@ -119,36 +127,6 @@ class ChatRepository:
         found = row.first()
         return Numbers._make(found) if found else None
 
-    async def add_message(
-        self,
-        *,
-        message_id: MessageId,
-        chat_id: ChatId,
-        seq: int,
-        role: str,
-        text_: str,
-        status: str,
-        run_id: RunId,
-        client_message_id: str | None = None,
-        citations: Sequence[Any] | None = None,
-    ) -> bool:
-        """Store a message; False if the chat has one with this ``client_message_id``."""
-        added = await self._db.execute(
-            _ADD_MESSAGE,
-            {
-                "id": message_id,
-                "chat_id": chat_id,
-                "seq": seq,
-                "role": role,
-                "text": text_,
-                "status": status,
-                "run_id": run_id,
-                "client_message_id": client_message_id,
-                "citations": list(citations) if citations else None,
-            },
-        )
-        return added.first() is not None
-
     async def find_sent(
         self, chat_id: ChatId, owner: Owner, client_message_id: str
     ) -> tuple[MessageId, str, RunId] | None:
@@ -188,3 +166,32 @@ class ChatRepository:
             given |= {"at": after.at, "id": after.id}
         rows = await self._db.execute(_RECENT[by, after is not None], given)
         return [Conversation._make(row) for row in rows]
+
+    async def lock_anonymous_for_system(
+        self, *, empty: bool, seconds: float, after: Cursor, limit: int
+    ) -> list[tuple[Cursor, int]]:
+        """Lock some visitors' chats in which nothing has happened for ``seconds``, oldest first.
+
+        Those that somebody else holds at the moment are left out. Returns where each stands
+        in that order, with its id, and how many messages it has. One index range scan.
+
+        Args:
+            empty: only chats without a message; else of all.
+            seconds: since anything happened; of an empty chat, since it began.
+            after: where the page before ended.
+            limit: chats at most.
+        """
+        rows = await self._db.execute(
+            _LOCK_EMPTY if empty else _LOCK_IDLE,
+            {"seconds": seconds, "at": after.at, "id": after.id, "limit": limit},
+        )
+        return [(Cursor(row.at, row.id), row.message_count) for row in rows]
+
+    async def delete_for_system(self, chat_ids: Sequence[ChatId]) -> list[int]:
+        """Delete chats with all that hangs on them in our own tables.
+
+        Returns the number of messages of each that was there. What is left in LangGraph's
+        tables and in Redis is noted by a trigger (``app.ownership.models``).
+        """
+        rows = await self._db.execute(_DELETE, {"chat_ids": list(chat_ids)})
+        return [row.message_count for row in rows]

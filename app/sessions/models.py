@@ -26,6 +26,11 @@ class Session(Base):
             postgresql_where=text("status IN ('active', 'paused')"),
         ),
         Index(
+            "ix_sessions_over",
+            "expires_at",
+            postgresql_where=text("status IN ('completed', 'expired')"),
+        ),
+        Index(
             "uq_sessions_idempotency",
             "idempotency_hash",
             unique=True,

@@ -29,7 +29,8 @@ _OWNED = "(user_id = :user_id OR visitor_id = :visitor_id)"
 
 # One statement stores any number of sessions with their new chats and visitors. Foreign
 # keys are checked at its end, when all three inserts are there. A visitor that is not there
-# is made whether new or not: a good cookie may be older than the database.
+# is made whether new or not: a good cookie may be older than the database. Chats and visitors
+# that are there are locked first, so that nobody deletes them meanwhile (app/ownership).
 _START = text(
     "WITH given AS (SELECT * FROM unnest("
     "  CAST(:session_ids AS text[]), CAST(:chat_ids AS uuid[]), CAST(:user_ids AS int[]),"
@@ -38,8 +39,11 @@ _START = text(
     "  CAST(:idempotency_hashes AS bytea[]))"
     "  AS g (session_id, chat_id, user_id, visitor_id, agent, metadata, new_chat,"
     "    visitor_hash, idempotency_hash)),"
+    " known AS (SELECT id FROM visitors WHERE id = ANY(:visitor_ids) FOR KEY SHARE),"
+    " kept AS (SELECT id FROM chats WHERE id = ANY(:chat_ids) FOR KEY SHARE),"
     " v AS (INSERT INTO visitors (id, secret_hash)"
     "  SELECT visitor_id, visitor_hash FROM given WHERE visitor_hash IS NOT NULL"
+    "   AND visitor_id NOT IN (SELECT id FROM known)"
     "  ON CONFLICT DO NOTHING),"
     " c AS (INSERT INTO chats (id, user_id, visitor_id, agent, thread_id)"
     "  SELECT chat_id, user_id, visitor_id, agent, chat_id FROM given WHERE new_chat)"
@@ -47,6 +51,7 @@ _START = text(
     "   idempotency_hash, expires_at)"
     " SELECT session_id, chat_id, user_id, visitor_id, agent, CAST(metadata AS jsonb),"
     "   idempotency_hash, now() + make_interval(secs => :ttl) FROM given"
+    "  WHERE new_chat OR chat_id IN (SELECT id FROM kept)"
     f" RETURNING {_COLUMNS}"
 ).columns(metadata=JSONB)
 _FIND = text(f"SELECT {_COLUMNS} FROM sessions WHERE session_id = :session_id").columns(
@@ -96,6 +101,16 @@ _EXPIRE = text(
     " SELECT session_id FROM sessions WHERE status IN ('active', 'paused')"
     " AND expires_at <= now() LIMIT :limit FOR UPDATE SKIP LOCKED)"
 )
+_USED_SINCE = text(
+    "SELECT DISTINCT chat_id FROM sessions WHERE chat_id = ANY(:chat_ids)"
+    " AND expires_at > now() - make_interval(secs => :seconds)"
+)
+_DELETE_OVER = text(
+    "DELETE FROM sessions WHERE session_id IN ("
+    " SELECT session_id FROM sessions WHERE status IN ('completed', 'expired')"
+    " AND expires_at < now() - make_interval(secs => :seconds)"
+    " ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
+)
 # Activity never brings an ended session back: only rows that still live are moved.
 _RECORD = text(
     "UPDATE sessions s SET last_activity = now(),"
@@ -122,8 +137,12 @@ class SessionRepository:
     def __init__(self, db: AsyncConnection) -> None:
         self._db = db
 
-    async def start(self, items: Sequence[NewSession], *, ttl_seconds: float) -> list[Session]:
+    async def start(
+        self, items: Sequence[NewSession], *, ttl_seconds: float
+    ) -> list[Session | None]:
         """Store sessions with their new chats and visitors; one statement for all of them.
+
+        Returns None for a session on a chat that is no longer there.
 
         Raises:
             KeyTaken: an idempotency key belongs to a live session already.
@@ -146,7 +165,7 @@ class SessionRepository:
                 raise KeyTaken from error
             raise
         stored = {row.session_id: Session._make(row) for row in rows}
-        return [stored[item.session_id] for item in items]
+        return [stored.get(item.session_id) for item in items]
 
     async def find(self, session_id: SessionId) -> Session | None:
         """Return the session whatever its state."""
@@ -209,6 +228,22 @@ class SessionRepository:
     async def expire_for_system(self, *, limit: int) -> int:
         """Mark sessions whose time has passed; return how many."""
         return (await self._db.execute(_EXPIRE, {"limit": limit})).rowcount
+
+    async def used_since(self, chat_ids: Sequence[ChatId], *, seconds: float) -> set[ChatId]:
+        """Return those of the chats that have a session which lives or ran out lately.
+
+        A session that was ended before its time counts as if it had run out.
+        """
+        rows = await self._db.execute(_USED_SINCE, {"chat_ids": list(chat_ids), "seconds": seconds})
+        return {ChatId(row.chat_id) for row in rows}
+
+    async def delete_over_for_system(self, *, seconds: float, limit: int) -> int:
+        """Delete sessions that ran out longer ago than that, oldest first; return how many.
+
+        One range scan on ``ix_sessions_over``.
+        """
+        given = {"seconds": seconds, "limit": limit}
+        return (await self._db.execute(_DELETE_OVER, given)).rowcount
 
     async def record(
         self,

@@ -71,7 +71,9 @@ class SessionService:
         self._settings = settings
         self._has_agent = has_agent
         self._default_agent = default_agent
-        self._starts: GroupWriter[NewSession, Session] = GroupWriter(self._store, limit=_BATCH)
+        self._starts: GroupWriter[NewSession, Session | None] = GroupWriter(
+            self._store, limit=_BATCH
+        )
         self._activity: WriteBehind[Activity] = WriteBehind(
             "session_activity", self._record, seconds=_ACTIVITY_SECONDS
         )
@@ -113,7 +115,7 @@ class SessionService:
             session = await self._start_once(caller, key_hash, agent, chat_id, kept)
         else:
             item = await self._new(caller, agent, chat_id, kept)
-            session = await self._starts.submit(item)
+            session = _stored(await self._starts.submit(item))
         cookie = None
         if caller.owner is None and session.visitor_id is not None:
             cookie = self._tokens.visitor_cookie(session.visitor_id)
@@ -238,9 +240,9 @@ class SessionService:
                     [session] = await repository.start(
                         [item._replace(idempotency_hash=key_hash)], ttl_seconds=self._first_ttl
                     )
+                    return _stored(session)
             except KeyTaken:  # by a request at the same time: look again
                 continue
-            return session
         raise IdempotencyConflict("This Idempotency-Key is in use for other sessions.")
 
     async def _new(
@@ -285,7 +287,7 @@ class SessionService:
             raise UnknownAgent("The chat belongs to another agent.")
         return chat.agent
 
-    async def _store(self, items: Sequence[NewSession]) -> list[Session]:
+    async def _store(self, items: Sequence[NewSession]) -> list[Session | None]:
         async with self._postgres.statement() as db:
             return await SessionRepository(db).start(items, ttl_seconds=self._first_ttl)
 
@@ -307,3 +309,9 @@ class SessionService:
                 max_seconds=self._settings.max_seconds,
                 slide_seconds=self._settings.slide_seconds,
             )
+
+
+def _stored(session: Session | None) -> Session:
+    if session is None:  # its chat went between the look at it and the session's row
+        raise ChatNotFound("There is no such chat.")
+    return session

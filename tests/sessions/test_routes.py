@@ -10,6 +10,7 @@ from tests.sessions.rows import rows, session_row
 from tests.support.answers import bearer, error_of
 from tests.support.client import Client
 from tests.support.node import Node
+from tests.support.waiting import eventually
 
 ACTIONS = {
     "get": ("GET", ""),
@@ -297,11 +298,14 @@ async def test_an_old_session_is_active_again_while_somebody_is_connected(
     )
 
     async with client.socket(session, hello={}):
+
+        async def is_active() -> bool:
+            return bool((await client.http.get(path_of(session))).json()["status"] == "active")
+
+        await eventually(is_active)
         listed = await client.http.get("/chat/sessions", params={"status": "active"})
-        state = await client.http.get(path_of(session))
 
     assert [one["status"] for one in listed.json()["sessions"]] == ["active"]
-    assert state.json()["status"] == "active"
 
 
 async def test_nobody_has_no_sessions(node: Node) -> None:
