@@ -90,7 +90,7 @@ async def initialise(place: Place, binaries: Binaries, *, lock: int) -> None:
         DataDirUnwritable: there is no room, or no right.
     """
     if (place.postgres / "PG_VERSION").exists():
-        await asyncio.to_thread(_forget_reused_pids, place)
+        await asyncio.to_thread(forget_reused_pids, place)
         return
     half = place.root / ".postgres-half"
     try:
@@ -157,7 +157,7 @@ def _rename(half: Path, whole: Path) -> None:
         os.close(folder)
 
 
-def _forget_reused_pids(place: Place) -> None:
+def forget_reused_pids(place: Place) -> None:
     """Remove lock files whose process is dead and whose number another program has now.
 
     PostgreSQL itself sees only that the number is in use, by the same person, and refuses

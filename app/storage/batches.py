@@ -14,6 +14,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 R = TypeVar("R")
 
+_LONGEST_PAUSE_SECONDS = 5.0  # between two tries while Postgres is away
+
 
 class GroupWriter(Generic[T, R]):
     """Writes what several callers bring in one statement; each waits for its own result.
@@ -107,7 +109,7 @@ class WriteBehind(Generic[T]):
     Args:
         name: for the log.
         write: stores the items; one that fails is tried again with the next batch.
-        seconds: how long items are collected.
+        seconds: how long items are collected; longer while writing fails.
         limit: items kept, at most; of more, the oldest are dropped and counted.
     """
 
@@ -125,6 +127,7 @@ class WriteBehind(Generic[T]):
         self._limit = limit
         self._items: deque[T] = deque()
         self._arrived = asyncio.Event()
+        self._failing = 0  # writes in a row
         self.dropped = 0
         self.failures = 0
 
@@ -137,7 +140,8 @@ class WriteBehind(Generic[T]):
         """Write what comes in until cancelled."""
         while True:
             await self._arrived.wait()
-            await asyncio.sleep(self._seconds)
+            pause = self._seconds * 2 ** min(self._failing, 10)
+            await asyncio.sleep(min(pause, max(self._seconds, _LONGEST_PAUSE_SECONDS)))
             await self.flush()
 
     async def flush(self) -> None:
@@ -154,12 +158,20 @@ class WriteBehind(Generic[T]):
             raise
         except AppError as error:
             self.failures += 1
-            log.warning("write_behind_failed", what=self._name, items=len(items), code=error.code)
+            self._failing += 1
+            if self._failing == 1:  # the others say nothing new
+                log.warning(
+                    "write_behind_failed", what=self._name, items=len(items), code=error.code
+                )
             self._put_back(items)
         except Exception:
             self.failures += 1
             self.dropped += len(items)  # a bug: the same items would fail again
             log.exception("write_behind_crashed", what=self._name, items=len(items))
+        else:
+            if self._failing:
+                log.info("write_behind_caught_up", what=self._name, tries=self._failing + 1)
+            self._failing = 0
 
     def _put_back(self, items: list[T]) -> None:
         self._items.extendleft(reversed(items))

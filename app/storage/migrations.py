@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, pool
+from sqlalchemy import Engine, create_engine, pool
 from sqlalchemy.exc import OperationalError
 
 from alembic import command
 from app.kit.errors import Unavailable
 from app.storage.addresses import parse_database_url
 from app.storage.revision import folder
+
+_CONNECT_SECONDS = 5
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -37,13 +39,19 @@ def check(url: str) -> None:
     command.check(_config(url))
 
 
+def engine(url: str) -> Engine:
+    """Return the engine on which the tables are changed. It does not wait for ever."""
+    return create_engine(
+        parse_database_url(url).set(drivername="postgresql+psycopg"),
+        poolclass=pool.NullPool,
+        connect_args={"connect_timeout": _CONNECT_SECONDS},
+    )
+
+
 def revisions(url: str) -> tuple[str | None, str | None]:
     """Return the database's revision and the newest one this code knows. Blocking."""
     head = ScriptDirectory.from_config(_config(url)).get_current_head()
-    engine = create_engine(
-        parse_database_url(url).set(drivername="postgresql+psycopg"), poolclass=pool.NullPool
-    )
-    with _explained(), engine.connect() as connection:
+    with _explained(), engine(url).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision(), head
 
 
