@@ -16,7 +16,7 @@ from app.gateway.dispatch import Dispatch
 from app.gateway.errors import error_reply
 from app.gateway.handshake import Handshake, origin_allowed, read_text
 from app.gateway.transport import abort, limit_goodbye
-from app.gateway.watch import SessionWatch, supersede
+from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError, Unavailable
 from app.kit.ids import NodeId, short
@@ -30,9 +30,9 @@ from app.observability.metrics import (
 )
 from app.protocol.close import (
     INTERNAL,
+    SESSION_ENDED,
     SESSION_NOT_FOUND,
     STORAGE_UNAVAILABLE,
-    SUPERSEDED,
     TOO_MANY_CONNECTIONS,
     TOO_SLOW,
     Close,
@@ -43,6 +43,7 @@ from app.protocol.codec import encode
 from app.protocol.events import PROTOCOL
 from app.protocol.frames import Hello, decode_frame, frame_ref
 from app.runs.service import RunService
+from app.runs.signals import Signals
 from app.runs.snapshot import SnapshotService, session_view
 from app.sessions.types import Session
 from app.settings import Settings
@@ -64,6 +65,7 @@ class Gateway:
         snapshots: SnapshotService,
         watch: SessionWatch,
         liveness: LivenessStore,
+        signals: Signals,
         settings: Settings,
         clock: Clock,
         node: NodeId,
@@ -74,6 +76,7 @@ class Gateway:
         self._snapshots = snapshots
         self._watch = watch
         self._liveness = liveness
+        self._signals = signals
         self._settings = settings
         self._clock = clock
         self._node = node
@@ -151,7 +154,7 @@ class Gateway:
             self._hub.leave(connection)
             CONNECTIONS.set(self._hub.count)
         if close is not None:
-            self._watch.remember(session.session_id, connection.tab, close)
+            await self._remember(connection, close)
             await self._close(socket, close)
         else:
             CONNECTIONS_CLOSED.labels("client").inc()
@@ -162,8 +165,7 @@ class Gateway:
             seconds=round(self._clock.monotonic() - since, 1),
             bytes_out=connection.sent_bytes,
         )
-        with contextlib.suppress(AppError):
-            await self._liveness.leave(session.session_id, connection.id, connection.tab)
+        self._liveness.left(session.session_id, connection.id, connection.tab)
 
     async def _converse(
         self,
@@ -235,13 +237,16 @@ class Gateway:
         Raises:
             ConnectionEnded: a store does not answer, or completeness could not be proved.
         """
-        after = None
+        after, previous = None, None
         if hello is not None:
             connection.tab = hello.tab
             connection.expects_pong = True
             after = hello.after
-            supersede(self._hub, connection, SUPERSEDED)
         try:
+            if connection.tab is not None:
+                self._watch.superseded(session.session_id, connection.tab, newer=connection.id)
+                if after is not None:
+                    previous = await self._returned(connection, connection.tab)
             entrance = await self._hub.enter(connection, after)
             snapshot = None
             if entrance.reason is not None:
@@ -253,15 +258,33 @@ class Gateway:
             await self._hub.go_live(
                 entrance,
                 preface=lambda replay: self._preface(
-                    connection, session, entrance, snapshot, replay
+                    connection, session, entrance, snapshot, replay=replay, previous=previous
                 ),
             )
         except Unavailable as error:
             raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
         except ChatNotFound:  # deleted, or claimed by another meanwhile
             raise ConnectionEnded(SESSION_NOT_FOUND) from None
+        self._liveness.arrived(session.session_id, connection.id, connection.tab)
+
+    async def _returned(self, connection: Connection, tab: str) -> int | None:
+        """Return why the tab was closed before, and end what other nodes still hold of it."""
+        code, elsewhere = await self._liveness.returned(connection.session_id, tab)
+        if elsewhere:
+            await self._signals.send(
+                "superseded",
+                session_id=connection.session_id,
+                tab=tab,
+                connection_id=connection.id,
+            )
+        return code
+
+    async def _remember(self, connection: Connection, close: Close) -> None:
+        """Keep why a tab is closed: a slow client may never see its close code."""
+        if connection.tab is None or close in {self._goodbye, SESSION_NOT_FOUND, SESSION_ENDED}:
+            return  # expected by the client, or no other welcome will come
         with contextlib.suppress(AppError):
-            await self._liveness.beat({session.session_id: [(connection.id, connection.tab)]})
+            await self._liveness.closed(connection.session_id, connection.tab, close.code)
 
     def _preface(
         self,
@@ -269,7 +292,9 @@ class Gateway:
         session: Session,
         entrance: Entrance,
         snapshot: dict[str, Any] | None,
+        *,
         replay: int,
+        previous: int | None,
     ) -> Iterator[bytes]:
         protocol = self._settings.protocol
         welcome: dict[str, Any] = {
@@ -297,9 +322,8 @@ class Gateway:
         }
         if entrance.reason is not None:
             welcome["reason"] = str(entrance.reason)
-        previous = self._watch.previous_close(session.session_id, connection.tab)
         if previous is not None:
-            welcome["previous_close"] = {"code": previous.code}
+            welcome["previous_close"] = {"code": previous}
         yield encode(welcome)
         if snapshot is not None:
             yield encode(snapshot)

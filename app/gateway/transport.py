@@ -5,6 +5,9 @@ one that never reads keeps its socket and its memory for ever. Here every goodby
 end. And a frame that is too large is answered with our own code, which clients know.
 """
 
+import contextlib
+import socket
+from asyncio import BaseTransport
 from typing import Any
 
 from starlette.types import Scope
@@ -16,6 +19,10 @@ from app.protocol.close import FRAME_TOO_LARGE
 
 _EXTENSION = "colloquy.transport"
 _DISCARD_SECONDS = 1.0  # for the rest of a frame that nobody will read
+
+# The kernel takes up to 4 MiB for a client that does not read, each, and until they are full
+# nothing looks slow. More than this of what is not even on its way stays with us.
+_UNSENT_BYTES = 131_072
 
 
 class _Messages(ServerProtocol):
@@ -35,6 +42,13 @@ class AbortableProtocol(WebSocketsSansIOProtocol):
         )
         self._deaf = False
 
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            with contextlib.suppress(OSError):  # not TCP: a Unix socket behind a proxy
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         scope = getattr(self, "scope", None)  # not there when the handshake was refused
@@ -47,6 +61,8 @@ class AbortableProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # else uvicorn logs each refusal as an error
         if message["type"] == "websocket.close" and self.close_timer is not None:
             self._abort_after(self.close_timeout)
 

@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from app.connections.connection import Connection
 from app.connections.hub import Hub
 from app.kit.clock import wire_time
 from app.kit.errors import AppError
-from app.kit.ids import SessionId
+from app.kit.ids import ConnectionId, SessionId
 from app.liveness.store import LivenessStore
-from app.protocol.close import NO_PONG, SESSION_ENDED, SESSION_NOT_FOUND, Close
+from app.protocol.close import NO_PONG, SESSION_ENDED, SESSION_NOT_FOUND, SUPERSEDED
 from app.protocol.codec import encode
 from app.sessions.errors import SessionNotFound
 from app.sessions.service import SessionService
@@ -23,7 +21,6 @@ from app.settings import Settings
 log = structlog.get_logger()
 
 _LOOK_SECONDS = 1.0
-_REMEMBERED = 1_000  # closes kept for the next welcome
 
 
 class SessionWatch:
@@ -45,24 +42,21 @@ class SessionWatch:
         self._monotonic = monotonic
         self._ends: dict[SessionId, float] = {}  # by our clock, from the database's answer
         self._warned: set[SessionId] = set()
-        self._closes: OrderedDict[tuple[SessionId, str], Close] = OrderedDict()
 
     def add(self, session: Session) -> None:
         """Begin to watch a session, or learn its new end."""
-        self._ends[session.session_id] = self._monotonic() + session.seconds_left
-        if session.seconds_left > self._settings.sessions.warn_seconds:
-            self._warned.discard(session.session_id)
+        self._expect(session.session_id, session.seconds_left)
 
-    def remember(self, session_id: SessionId, tab: str | None, close: Close) -> None:
-        """Keep why a tab was closed: a slow client may never see its close code."""
-        if tab is None:
-            return
-        self._closes[session_id, tab] = close
-        while len(self._closes) > _REMEMBERED:
-            self._closes.popitem(last=False)
+    def _expect(self, session_id: SessionId, seconds_left: float) -> None:
+        self._ends[session_id] = self._monotonic() + seconds_left
+        if seconds_left > self._settings.sessions.warn_seconds:
+            self._warned.discard(session_id)
 
-    def previous_close(self, session_id: SessionId, tab: str | None) -> Close | None:
-        return self._closes.pop((session_id, tab or ""), None)
+    def superseded(self, session_id: SessionId, tab: str, *, newer: ConnectionId) -> None:
+        """End older sockets of a tab: its return may overtake the loss of the first."""
+        for connection in list(self._hub.of_session(session_id)):
+            if connection.tab == tab and connection.id != newer:
+                connection.end(SUPERSEDED)
 
     def ended(self, session_id: SessionId) -> None:
         """Close the session's sockets here: its owner has ended it."""
@@ -70,31 +64,33 @@ class SessionWatch:
             connection.offer(encode({"type": "session_ended", "session_id": session_id}))
             connection.finish(SESSION_ENDED)
 
-    def extended(self, session: Session) -> None:
+    def extended(self, session_id: SessionId, *, expires_at: str, seconds_left: float) -> None:
         """Tell the session's sockets here that it lives longer."""
-        if session.session_id in self._ends:
-            self.add(session)
-        self._tell(
-            session.session_id,
-            {"type": "session_extended", "expires_at": wire_time(session.expires_at)},
-        )
+        if session_id not in self._ends:
+            return
+        self._expect(session_id, seconds_left)
+        self._tell(session_id, {"type": "session_extended", "expires_at": expires_at})
 
     async def run(self) -> None:
         """Look around every second until cancelled."""
+        async with asyncio.TaskGroup() as group:  # no ping shall be late because a store hangs
+            group.create_task(self._keep_pinging())
+            group.create_task(self._keep_checking())
+
+    async def _keep_pinging(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await self._do(self._ping)
+
+    async def _keep_checking(self) -> None:
         beat_at = self._monotonic()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                self._ping()
-                await self._check_ends()
-                if self._monotonic() >= beat_at:
-                    beat_at = self._monotonic() + self._settings.liveness.beat_seconds
-                    await self.beat()
-                    await self._check_all()
-            except AppError as error:
-                log.warning("watch_failed", code=error.code)
-            except Exception:
-                log.exception("watch_crashed")
+            await self._do(self._check_ends)
+            if self._monotonic() >= beat_at:
+                beat_at = self._monotonic() + self._settings.liveness.beat_seconds
+                await self._do(self._check_all)
+                await self._do(self.beat)
 
     async def beat(self) -> None:
         """Say in Redis which connections are here."""
@@ -105,7 +101,16 @@ class SessionWatch:
             }
         )
 
-    def _ping(self) -> None:
+    async def _do(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do one thing that a store may keep from being done; the others do not depend on it."""
+        try:
+            await work()
+        except AppError as error:
+            log.warning("watch_failed", code=error.code)
+        except Exception:
+            log.exception("watch_crashed")
+
+    async def _ping(self) -> None:
         protocol = self._settings.protocol
         now = self._monotonic()
         for connection in self._hub:
@@ -169,12 +174,3 @@ class SessionWatch:
 
 
 _PING = json.dumps({"type": "ping"}).encode()
-
-
-def supersede(hub: Hub, newer: Connection, close: Close) -> None:
-    """End older sockets of the same tab: a reconnect may overtake the loss of the first."""
-    if newer.tab is None:
-        return
-    for other in list(hub.of_session(newer.session_id)):
-        if other is not newer and other.tab == newer.tab:
-            other.end(close)

@@ -11,10 +11,13 @@ from redis.asyncio import Redis
 
 from app.kit.ids import ConnectionId, NodeId, SessionId
 from app.settings import LivenessSettings
+from app.storage.batches import WriteBehind
 from app.storage.redis import redis_errors
 
 _AT_ONCE = 500
+_CLOSE_MS = 3_600_000  # a page that returns later has forgotten, too
 _NODES = "colloquy:nodes"
+_WORKERS = "colloquy:workers"  # those of the nodes that execute runs
 
 
 class Presence(NamedTuple):
@@ -25,11 +28,29 @@ class Presence(NamedTuple):
     tab: str | None
 
 
+class _Change(NamedTuple):
+    session_id: SessionId
+    member: str
+    is_there: bool
+
+
 class LivenessStore:
-    def __init__(self, redis: Redis, settings: LivenessSettings, node: NodeId) -> None:
+    """Args:
+    redis: the client.
+    settings: how long a word is believed.
+    node: this process.
+    executes: whether it executes runs.
+    """
+
+    def __init__(
+        self, redis: Redis, settings: LivenessSettings, node: NodeId, *, executes: bool = True
+    ) -> None:
         self._redis = redis
+        self._kinds = [_NODES, _WORKERS] if executes else [_NODES]
         self._ttl_ms = int(settings.ttl_seconds * 1000)
         self._node = node
+        # Tabs come and go in crowds: what one crowd does is one round trip.
+        self.changes: WriteBehind[_Change] = WriteBehind("presence", self._write, seconds=0.05)
         folder = Path(__file__).parent
         self._beat = redis.register_script((folder / "beat.lua").read_text("utf-8"))
         self._read = redis.register_script((folder / "read.lua").read_text("utf-8"))
@@ -46,9 +67,10 @@ class LivenessStore:
         with redis_errors():
             for start in range(0, max(1, len(items)), _AT_ONCE):
                 async with self._redis.pipeline(transaction=False) as pipe:
-                    await self._beat(keys=[_NODES], args=[self._ttl_ms, self._node], client=pipe)
+                    for key in self._kinds:
+                        await self._beat(keys=[key], args=[self._ttl_ms, self._node], client=pipe)
                     for session_id, connections in items[start : start + _AT_ONCE]:
-                        members = [f"{one}|{self._node}|{tab or ''}" for one, tab in connections]
+                        members = [self._member(*connection) for connection in connections]
                         await self._beat(
                             keys=[_key(session_id)], args=[self._ttl_ms, *members], client=pipe
                         )
@@ -59,22 +81,37 @@ class LivenessStore:
         with redis_errors():
             await self._beat(keys=[_key(session_id)], args=[self._ttl_ms, f"http|{self._node}|"])
 
-    async def leave(
-        self, session_id: SessionId, connection_id: ConnectionId, tab: str | None
-    ) -> None:
-        """Say that a connection is gone, rather than wait until it is no longer believed."""
+    def arrived(self, session_id: SessionId, connection_id: ConnectionId, tab: str | None) -> None:
+        """Say in a moment that a connection is there."""
+        self.changes.add(_Change(session_id, self._member(connection_id, tab), is_there=True))
+
+    def left(self, session_id: SessionId, connection_id: ConnectionId, tab: str | None) -> None:
+        """Say in a moment that one is gone, rather than wait until it is no longer believed."""
+        self.changes.add(_Change(session_id, self._member(connection_id, tab), is_there=False))
+
+    async def closed(self, session_id: SessionId, tab: str, code: int) -> None:
+        """Keep why a tab was closed, for the node it returns to."""
         with redis_errors():
-            await self._redis.zrem(_key(session_id), f"{connection_id}|{self._node}|{tab or ''}")
+            await self._redis.set(_closed_key(session_id, tab), code, px=_CLOSE_MS)
+
+    async def returned(self, session_id: SessionId, tab: str) -> tuple[int | None, list[Presence]]:
+        """Return why a tab was closed, once, and its connections on other nodes: they may not
+        have noticed that it is gone from there. One round trip.
+        """
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                await self._read(keys=[_key(session_id)], client=pipe)
+                _ = pipe.getdel(_closed_key(session_id, tab))
+                members, code = await pipe.execute()
+        there = [one for one in map(_presence, members) if one.tab == tab]
+        elsewhere = [one for one in there if one.node != self._node]
+        return (None if code is None else int(code)), elsewhere
 
     async def present(self, session_id: SessionId) -> list[Presence]:
         """Return the session's connections on all nodes."""
         with redis_errors():
             members = await self._read(keys=[_key(session_id)])
-        present = []
-        for member in members:
-            connection_id, node, tab = member.decode().split("|", 2)
-            present.append(Presence(ConnectionId(connection_id), NodeId(node), tab or None))
-        return present
+        return [_presence(member) for member in members]
 
     async def live_among(self, session_ids: Sequence[SessionId]) -> set[SessionId]:
         """Return those of the sessions that have a connection on any node. One round trip."""
@@ -89,14 +126,45 @@ class LivenessStore:
 
     async def nodes(self) -> list[NodeId]:
         """Return the nodes that are there."""
-        with redis_errors():
-            return [NodeId(name.decode()) for name in await self._read(keys=[_NODES])]
+        return await self._named(_NODES)
+
+    async def workers(self) -> list[NodeId]:
+        """Return the nodes that are there and execute runs."""
+        return await self._named(_WORKERS)
 
     async def forget_node(self) -> None:
         """Say that this node is leaving."""
         with redis_errors():
-            await self._redis.zrem(_NODES, self._node)
+            for key in self._kinds:
+                await self._redis.zrem(key, self._node)
+
+    async def _write(self, changes: Sequence[_Change]) -> None:
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for session_id, member, is_there in changes:
+                    key = _key(session_id)
+                    if is_there:
+                        await self._beat(keys=[key], args=[self._ttl_ms, member], client=pipe)
+                    else:
+                        _ = pipe.zrem(key, member)
+                await pipe.execute()
+
+    def _member(self, connection_id: ConnectionId, tab: str | None) -> str:
+        return f"{connection_id}|{self._node}|{tab or ''}"
+
+    async def _named(self, key: str) -> list[NodeId]:
+        with redis_errors():
+            return [NodeId(name.decode()) for name in await self._read(keys=[key])]
+
+
+def _presence(member: bytes) -> Presence:
+    connection_id, node, tab = member.decode().split("|", 2)
+    return Presence(ConnectionId(connection_id), NodeId(node), tab or None)
 
 
 def _key(session_id: SessionId) -> str:
     return f"{{{session_id}}}:live"
+
+
+def _closed_key(session_id: SessionId, tab: str) -> str:
+    return f"{{{session_id}}}:closed:{tab}"

@@ -14,8 +14,8 @@ from tests.conftest import make_settings
 from tests.sessions.rows import rows
 from tests.support.client import Socket
 from tests.support.node import Node, running_node
+from tests.support.proxy import proxied
 from tests.support.scripted import GATES, NAME
-from tests.support.store_proxy import proxied
 
 
 @pytest.fixture(scope="module")

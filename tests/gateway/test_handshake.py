@@ -18,8 +18,8 @@ from tests.sessions.test_routes import expire, path_of
 from tests.support.answers import bearer
 from tests.support.client import Client
 from tests.support.node import Node, running_node
+from tests.support.proxy import proxied
 from tests.support.scripted import NAME
-from tests.support.store_proxy import proxied
 from tests.support.waiting import eventually
 
 PATHS = ["/ws/{}", "/api/v1/chat/ws/{}"]

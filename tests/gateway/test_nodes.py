@@ -91,12 +91,14 @@ async def test_connections_at_both_nodes_are_known_at_either(node: Node, other: 
         client.socket(session, hello={"tab": "a"}),
         at(other, client).socket(session, hello={"tab": "b"}),
     ):
+        wanted = {("a", node.services.node), ("b", other.services.node)}
         for one in (client, at(other, client)):
-            state = (await one.http.get(path_of(session))).json()
-            assert {(there["tab"], there["node"]) for there in state["connections"]} == {
-                ("a", node.services.node),
-                ("b", other.services.node),
-            }
+
+            async def both_known(one: Client = one) -> bool:
+                state = (await one.http.get(path_of(session))).json()
+                return {(there["tab"], there["node"]) for there in state["connections"]} == wanted
+
+            await eventually(both_known)
 
     async def nobody() -> bool:
         return (await client.http.get(path_of(session))).json()["live"] is False
@@ -135,3 +137,50 @@ async def test_a_cancel_at_one_node_stops_the_answer_at_the_other(node: Node, ot
         assert end["type"] == "run_cancelled"
         await here.until("run_cancelled")
     GATES.open(gate)
+
+
+async def test_a_tab_that_returns_elsewhere_hears_why_it_was_closed(
+    node: Node, other: Node
+) -> None:
+    client = node.client()
+    session = await client.start(agent=NAME)
+    async with client.socket(session, hello={"tab": "t"}) as first:
+        welcome = first.seen[0]
+        await first.raw.send(b"binary")
+        assert (await first.closed())[0] == 4000
+
+    after = {"epoch": welcome["epoch"], "offset": welcome["offset"]}
+    hello = {"tab": "t", "after": after}
+    async with at(other, client).socket(session, hello=hello) as again:
+        assert again.seen[0]["previous_close"] == {"code": 4000}
+
+
+async def test_a_tab_that_returns_elsewhere_ends_its_older_socket(node: Node, other: Node) -> None:
+    client = node.client()
+    session = await client.start(agent=NAME)
+    async with client.socket(session, hello={"tab": "t"}) as first:
+        hello = {"tab": "t", "after": {"epoch": first.seen[0]["epoch"], "offset": 0}}
+
+        async def is_known() -> bool:
+            return bool(await node.services.liveness.present(session["session_id"]))
+
+        await eventually(is_known)
+        async with at(other, client).socket(session, hello=hello) as newer:
+            assert (await first.closed())[0] == 4006
+            await newer.ask("say:on")
+            await newer.until_end()
+
+
+async def test_tabs_on_another_node_hear_that_their_session_lives_longer(
+    node: Node, other: Node
+) -> None:
+    client = node.client()
+    session = await client.start(agent=NAME)
+    async with (
+        client.socket(session, hello={}) as here,
+        at(other, client).socket(session, hello={}) as there,
+    ):
+        await at(other, client).http.post(f"{path_of(session)}/extend")
+        for socket in (here, there):
+            told = await socket.until("session_extended")
+            assert told["expires_at"] >= session["expires_at"]

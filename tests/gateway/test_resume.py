@@ -188,14 +188,16 @@ async def test_the_next_welcome_says_why_the_server_closed_before(node: Node) ->
     client = node.client()
     session = await client.start()
     async with client.socket(session, hello={"tab": "t"}) as socket:
+        welcome = socket.seen[0]
+        after = {"epoch": welcome["epoch"], "offset": welcome["offset"]}
         await socket.raw.send(b"binary")
         await socket.closed()
 
-    async with client.socket(session, hello={"tab": "other"}) as stranger:
+    async with client.socket(session, hello={"tab": "other", "after": after}) as stranger:
         assert "previous_close" not in stranger.seen[0]
-    async with client.socket(session, hello={"tab": "t"}) as again:
+    async with client.socket(session, hello={"tab": "t", "after": after}) as again:
         assert again.seen[0]["previous_close"] == {"code": 4000}
-    async with client.socket(session, hello={"tab": "t"}) as third:
+    async with client.socket(session, hello={"tab": "t", "after": after}) as third:
         assert "previous_close" not in third.seen[0]
 
 

@@ -133,7 +133,8 @@ async def test_a_client_that_never_reads_is_dropped_and_the_others_miss_nothing(
         del connection, transport
         await eventually(lambda: _let_go(port, name))
 
-    async with client.socket(session, hello={"tab": "deaf"}) as back:
+    hello = {"tab": "deaf", "after": {"epoch": "of before", "offset": 0}}
+    async with client.socket(session, hello=hello) as back:
         assert back.seen[0]["previous_close"] == {"code": 4109}
 
 

@@ -14,6 +14,7 @@ from tests.sessions.rows import rows
 from tests.sessions.test_routes import expire, path_of
 from tests.support.client import Client
 from tests.support.node import Node, running_node
+from tests.support.proxy import proxied
 from tests.support.scripted import NAME
 from tests.support.waiting import eventually
 
@@ -99,6 +100,7 @@ async def test_who_is_connected_can_be_read_and_is_gone_after_leaving(node: Node
     async with client.socket(session, hello={"tab": "a|b"}) as one:
         async with client.socket(session) as other:
             await other.until("live")
+            await eventually(lambda: _count(client, session, 2))
             there = await state(client, session)
         await eventually(lambda: _count(client, session, 1))
         left = await state(client, session)
@@ -161,6 +163,30 @@ async def test_a_session_that_ended_while_no_node_could_hear_it_ends_all_the_sam
 
     assert code == 4010
     assert socket.types()[-1] == "session_ended"
+
+
+async def test_a_session_that_ended_is_found_to_have_even_without_redis(
+    stores: Addresses, postgres: Postgres, quick_watch: None
+) -> None:
+    async with proxied(stores) as proxies:
+        settings = make_settings(
+            proxies.addresses,
+            liveness={"beat_seconds": 0.3, "ttl_seconds": 2},
+            redis={"command_seconds": 0.5},
+        )
+        async with running_node(settings) as node:
+            session = await node.client().start()
+            async with node.client().socket(session, hello={"tab": "t"}) as socket:
+                proxies.redis.stall()
+                await rows(
+                    postgres,
+                    "UPDATE sessions SET status = 'completed' WHERE session_id = :id",
+                    id=session["session_id"],
+                )
+                code, _ = await socket.closed()
+            await proxies.redis.restore()
+
+    assert code == 4010
 
 
 async def test_counting_activity_does_not_wait_for_the_database(node: Node) -> None:

@@ -14,7 +14,7 @@ from app.settings import LivenessSettings, RedisSettings
 from app.storage.redis import connect
 from tests.support.until import until
 
-BRIEF = LivenessSettings(ttl_seconds=0.15)
+BRIEF = LivenessSettings(beat_seconds=0.05, ttl_seconds=0.15)
 
 
 def store(redis: Redis, settings: LivenessSettings | None = None) -> LivenessStore:
@@ -51,15 +51,50 @@ async def test_nodes_are_there_even_without_sessions(redis: Redis) -> None:
     assert {one._node, other._node} <= set(await one.nodes())
 
 
-async def test_a_connection_that_left_is_gone_at_once(redis: Redis) -> None:
+async def test_a_connection_that_left_is_gone_in_a_moment(redis: Redis) -> None:
     liveness, session = store(redis), new_session()
     connections = tabs("a", "b")
     await liveness.beat({session: connections})
 
-    await liveness.leave(session, *connections[0])
-    await liveness.leave(session, *connections[0])
+    liveness.left(session, *connections[0])
+    liveness.left(session, *connections[0])
+    await liveness.changes.flush()
 
     assert [one.tab for one in await liveness.present(session)] == ["b"]
+
+
+async def test_a_connection_that_arrives_is_there_in_a_moment(redis: Redis) -> None:
+    liveness, session = store(redis), new_session()
+    [(connection, tab)] = tabs("a")
+
+    liveness.arrived(session, connection, tab)
+    await liveness.changes.flush()
+
+    assert await liveness.present(session) == [Presence(connection, liveness._node, tab)]
+
+
+async def test_one_that_arrives_and_leaves_is_gone(redis: Redis) -> None:
+    liveness, session = store(redis), new_session()
+    [connection] = tabs("a")
+
+    liveness.arrived(session, *connection)
+    liveness.left(session, *connection)
+    await liveness.changes.flush()
+
+    assert await liveness.present(session) == []
+
+
+async def test_a_tab_learns_once_on_another_node_why_it_was_closed(redis: Redis) -> None:
+    one, other, session = store(redis), store(redis), new_session()
+    await one.beat({session: tabs("a", "b")})
+
+    await one.closed(session, "a", 4109)
+
+    assert await other.returned(session, "b") == (None, [(await one.present(session))[1]])
+    code, elsewhere = await other.returned(session, "a")
+    assert (code, [(there.node, there.tab) for there in elsewhere]) == (4109, [(one._node, "a")])
+    assert (await other.returned(session, "a"))[0] is None
+    assert (await one.returned(session, "a"))[1] == []  # its own are no other node's
 
 
 async def test_a_node_that_leaves_is_gone_at_once(redis: Redis) -> None:
@@ -105,6 +140,23 @@ async def test_one_who_lapsed_is_not_believed_behind_one_who_is(redis: Redis) ->
         return [one.tab for one in await brief.present(session)] == ["stays"]
 
     await until(only_one, seconds=2)
+
+
+async def test_who_executes_runs_is_known_apart_from_who_serves_only(redis: Redis) -> None:
+    worker, server = (
+        store(redis),
+        LivenessStore(redis, LivenessSettings(), new_node_id(), executes=False),
+    )
+    await worker.beat({})
+    await server.beat({})
+
+    nodes, workers = await worker.nodes(), await worker.workers()
+    await worker.forget_node()
+
+    assert {worker._node, server._node} <= set(nodes)
+    assert worker._node in workers
+    assert server._node not in workers
+    assert worker._node not in {*await worker.workers(), *await worker.nodes()}
 
 
 async def test_a_client_without_a_socket_can_be_there(redis: Redis) -> None:
@@ -172,7 +224,8 @@ async def test_a_store_that_is_away_is_unavailable(stores: Addresses) -> None:
     for attempt in (
         liveness.beat({session: []}),
         liveness.beat_client(session),
-        liveness.leave(session, ConnectionId("c"), None),
+        liveness.closed(session, "t", 4109),
+        liveness.returned(session, "t"),
         liveness.present(session),
         liveness.live_among([session]),
         liveness.nodes(),

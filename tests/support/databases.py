@@ -56,6 +56,7 @@ class Databases:
         finally:
             await self._do(_CLOSE, name)
             await self._do(_EMPTY, on=name)  # much quicker than to drop and to clone again
+            await self._do("DELETE FROM forgotten_chats", on=name)  # what that has left
             self._free.append(name)
 
     async def _make(self) -> str:
@@ -69,19 +70,7 @@ class Databases:
 
     async def _make_template(self) -> None:
         await self._do(f"CREATE DATABASE {_TEMPLATE}")
-        url = self._url(_TEMPLATE)
-        await asyncio.to_thread(migrations.upgrade, url)
-        postgres = Postgres(url, DatabaseSettings(pool_size=1))
-        knowledge = KnowledgeService(
-            postgres=postgres, settings=KnowledgeSettings(), clock=SystemClock()
-        )
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / "ferries.md"
-                file.write_bytes(_DOCUMENT)
-                await knowledge.ingest(file)
-        finally:
-            await postgres.close()
+        await migrate_with_document(self._url(_TEMPLATE))
 
     async def _do(self, statement: str, *values: str, on: str = "postgres") -> None:
         async with await AsyncConnection.connect(self._url(on), autocommit=True) as db:
@@ -90,3 +79,19 @@ class Databases:
     def _url(self, name: str) -> str:
         before, after = self._stores.database_url.split("?")
         return f"{before.rpartition('/')[0]}/{name}?{after}"
+
+
+async def migrate_with_document(url: str) -> None:
+    """Make the tables, and put one document into the knowledge."""
+    await asyncio.to_thread(migrations.upgrade, url)
+    postgres = Postgres(url, DatabaseSettings(pool_size=1))
+    knowledge = KnowledgeService(
+        postgres=postgres, settings=KnowledgeSettings(), clock=SystemClock()
+    )
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "ferries.md"
+            file.write_bytes(_DOCUMENT)
+            await knowledge.ingest(file)
+    finally:
+        await postgres.close()
