@@ -15,7 +15,7 @@ FROM python:3.13-slim AS wheel
 WORKDIR /src
 COPY requirements.lock ./
 RUN python -m venv /opt/colloquy && \
-    /opt/colloquy/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+    /opt/colloquy/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY deploy/launcher deploy/launcher
 COPY docs docs

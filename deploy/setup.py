@@ -83,7 +83,8 @@ def install_packages(*, dev: bool) -> None:
         return
     say(f"Installing the packages of {lock.name} into .venv …")
     forget(state, "run", "dev")
-    pip("install", "--require-hashes", "--requirement", str(lock))
+    # The lock is complete. Were pip to resolve it again, it might ask for what is newer.
+    pip("install", "--no-deps", "--require-hashes", "--requirement", str(lock))
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     if dev:  # which holds everything the other one does
         remember(run=digest([RUN_LOCK, ROOT / "pyproject.toml"]), dev=wanted)
@@ -146,7 +147,7 @@ def node_environment() -> dict[str, str]:
         return dict(os.environ)
     if not (BIN / "npm").exists():
         say("Installing Node into .venv, since there is none that fits …")
-        pip("install", "--require-hashes", "--requirement", str(NODE_LOCK))
+        pip("install", "--no-deps", "--require-hashes", "--requirement", str(NODE_LOCK))
     return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 

@@ -80,6 +80,22 @@ def test_the_development_lock_agrees_with_the_one_that_runs() -> None:
     assert node <= {(name, version) for name, version, _ in entries("requirements-dev.lock")}
 
 
+def test_a_lock_is_whole_so_that_nothing_is_resolved_when_it_is_installed() -> None:
+    """pip, resolving, once asked for a release newer than the lock: `one[extra]` was not in it."""
+    script = (REPOSITORY / "deploy" / "setup.py").read_text()
+    image = (REPOSITORY / "Dockerfile").read_text()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout
+    for text in (script, image):
+        assert text.count("--require-hashes") == len(
+            re.findall(r"--no-deps\W{1,4}--require-hashes", text)
+        )
+
+
 def test_the_page_is_built_once_for_the_same_files(setup: ModuleType, tmp_path: Path) -> None:
     program(tmp_path / "tools" / "node", "echo v22.1.0")
     program(
