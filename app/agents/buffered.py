@@ -6,9 +6,11 @@ them, and what several runs have to write goes into one transaction.
 """
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
@@ -93,7 +95,9 @@ class BufferedSaver(FencedSaver):
         for channel, value in checkpoint["channel_values"].items():
             if isinstance(value, _DeltaSnapshot):
                 plain[channel], large[channel] = True, value
-            elif isinstance(value, _PLAIN):
+            elif isinstance(value, _PLAIN) and not (
+                isinstance(value, float) and not math.isfinite(value)  # which JSON cannot say
+            ):
                 plain[channel] = value
             else:
                 large[channel] = value
@@ -112,8 +116,8 @@ class BufferedSaver(FencedSaver):
                 space,
                 checkpoint["id"],
                 at.get("checkpoint_id"),
-                json.dumps({**checkpoint, "channel_values": plain}),
-                json.dumps(kept),
+                _json({**checkpoint, "channel_values": plain}),
+                _json(kept),
             ),
             blobs,
             run=kept.get("run_id"),
@@ -159,3 +163,10 @@ class BufferedSaver(FencedSaver):
         self._check()
         self.outlet.check()
         return not self.outlet.is_closed
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # numbers of more than 64 bits
+        return json.dumps(value)

@@ -1,6 +1,7 @@
 """Checkpoints: each run its own saver, fenced, and patient with a Postgres that comes back."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import psycopg
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
+from langgraph.checkpoint.base import id as ids
 from langgraph.checkpoint.serde import _msgpack
 from psycopg_pool.base import AttemptWithBackoff
 
@@ -49,6 +51,24 @@ def plain(savers: Savers) -> FencedSaver:
 
 async def put(one: FencedSaver, config: RunnableConfig) -> RunnableConfig:
     return await one.aput(config, empty_checkpoint(), METADATA, {})
+
+
+async def test_a_checkpoint_is_the_newest_though_a_node_whose_clock_is_ahead_made_the_last(
+    savers: Savers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, one = thread(), plain(savers)
+    now = time.time_ns()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(time, "time_ns", lambda: now + 86_400 * 10**9)
+        await put(one, config)
+    monkeypatch.setattr(ids, "_last_v6_timestamp", None)  # that was another process
+
+    assert await one.aget_tuple(config) is not None
+    mine = await put(one, config)
+
+    newest = await one.aget_tuple(config)
+    assert newest is not None
+    assert newest.config == mine
 
 
 async def test_a_saver_writes_only_while_its_run_may(savers: Savers) -> None:
