@@ -1,6 +1,6 @@
 """One chat as this node sees it: who follows it here, and what they have been given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.connections.connection import Connection
 from app.events.log import Publication
@@ -21,6 +21,7 @@ class Feed:
     """
 
     __slots__ = (
+        "_ahead",
         "_answered",
         "_key",
         "_last",
@@ -33,6 +34,7 @@ class Feed:
         "heard_at",
         "joining",
         "members",
+        "missed_at",
         "offset",
         "parked",
     )
@@ -48,7 +50,9 @@ class Feed:
         self.doubts = 0  # how often it became uncertain that nothing is missing
         self.heard_at = now
         self.checked_at = now
+        self.missed_at: float | None = None  # when the log last told what nobody had said
         self.empty_since = now
+        self._ahead: dict[int, str] = {}  # keys of events that were read before they were heard
         self._answered = 0  # of the doubts
         self._settings = settings
         self._key: str | None = None  # of the last event
@@ -84,6 +88,7 @@ class Feed:
             self.epoch, self.offset, self._key = top
             self._last = b""
             self.parked.clear()
+            self._ahead.clear()
         del self.joining[connection]
         self.members.add(connection)
 
@@ -94,6 +99,8 @@ class Feed:
         if not self.members:
             return
         self.heard_at = now
+        for offset in [one for one in self._ahead if one < publication.first_offset]:
+            del self._ahead[offset]  # they come in order: its publication was lost
         events = list(enumerate(publication.payloads, publication.first_offset))
         if publication.epoch != self.epoch or not self._agrees(events):
             self.end_members(now)
@@ -101,6 +108,15 @@ class Feed:
         self.take(events)
         if len(self.parked) > self._settings.park_events:
             self.end_members(now)
+
+    def take_read(self, entries: Sequence[Entry]) -> None:
+        """Like ``take``, with what the log holds. It will be heard, too, on a busy node later."""
+        for entry in entries:
+            if entry.offset > self.offset and entry.offset not in self.parked:
+                self._ahead[entry.offset] = entry.key
+        for offset in list(self._ahead)[: -self._settings.replay_events]:
+            del self._ahead[offset]
+        self.take((entry.offset, entry.payload) for entry in entries)
 
     def take(self, events: Iterable[tuple[int, bytes]]) -> None:
         """Send what follows, keep what lies beyond a gap, ignore what was sent before."""
@@ -118,6 +134,7 @@ class Feed:
             connection.end(NO_CONTINUITY)
         self.members.clear()
         self.parked.clear()
+        self._ahead.clear()
         self.empty_since = now
 
     def _keep(self, publication: Publication) -> None:
@@ -133,17 +150,21 @@ class Feed:
                 connection.end(NO_CONTINUITY)
                 arrived.clear()
 
-    def _agrees(self, events: Iterable[tuple[int, bytes]]) -> bool:
-        """Whether numbers that were heard before come with the same events again.
+    def _agrees(self, events: Sequence[tuple[int, bytes]]) -> bool:
+        """Whether numbers that are known already come with the same events again.
 
-        They may come again: what was read from the log is published, too, perhaps later. Of
-        the last event both are at hand; with older ones it is left to a look at the log.
+        They may come again: what is read from the log is published, too. Of those and of the
+        last event the keys are at hand; with older ones it is left to a look at the log.
         """
         for offset, payload in events:
-            if offset < self.offset:
-                self.doubts += 1
+            if offset in self._ahead:
+                if decode(payload)["key"] != self._ahead.pop(offset):
+                    return False
             elif offset == self.offset:
-                return bool(decode(payload)["key"] == self.top.key)
+                if decode(payload)["key"] != self.top.key:
+                    return False
+            elif offset < self.offset:
+                self.doubts += 1
         return True
 
     def _send(self, offset: int, payload: bytes) -> None:

@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 _ACTIVE_SECONDS = 60  # a chat that had an event this lately is watched closely
 _LINGER_SECONDS = 5  # an abandoned chat is followed a little longer: tabs reload
+_LOOK_SECONDS = 1.0  # how often it is looked whose time has come
 _TOPS_AT_ONCE = 500
 _REREADS = 3
 
@@ -151,7 +152,6 @@ class Hub:
             if any(epoch != top.epoch for epoch, _ in arrived):
                 break
             if feed.members and feed.epoch != top.epoch:
-                self._doubt(feed)  # one of the two numberings is gone; a look will tell which
                 break
             try:
                 missed = merge(
@@ -171,6 +171,8 @@ class Hub:
                 stored = again.entries
             else:
                 return missed
+        if feed.members:
+            self._doubt(feed)  # perhaps it is they whose history is gone; a look will tell
         raise ConnectionEnded(NO_CONTINUITY)
 
     def leave(self, connection: Connection) -> None:
@@ -213,6 +215,7 @@ class Hub:
         """Hold back what comes until it is known what was missed meanwhile."""
         feed = self._feeds.get(chat_id)
         if feed is not None:
+            feed.missed_at = None
             self._doubt(feed)
 
     def _doubt(self, feed: Feed) -> None:
@@ -223,9 +226,10 @@ class Hub:
 
     async def run(self) -> None:
         """Fill gaps, compare logs' ends, let go of abandoned chats. Until cancelled."""
+        pause = min(_LOOK_SECONDS, self._settings.tick_active_seconds)
         while True:
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -244,18 +248,31 @@ class Hub:
         """Compare the ends of logs with what was sent; where they differ, read."""
         now = self._monotonic()
         due = [feed for feed in self._feeds.values() if feed.members and self._is_due(feed, now)]
+        deaf = 0
         for start in range(0, len(due), _TOPS_AT_ONCE):
             some = due[start : start + _TOPS_AT_ONCE]
-            doubts = [feed.doubts for feed in some]
+            before = [(feed.doubts, feed.offset, feed.must_be_checked) for feed in some]
             tops = await self._log.tops([feed.chat_id for feed in some])
-            for feed, top, asked in zip(some, tops, doubts, strict=True):
+            for feed, top, (doubts, offset, was_warned) in zip(some, tops, before, strict=True):
                 if top == feed.top and not feed.parked:
-                    feed.reassure(asked)
+                    feed.reassure(doubts)
                 elif feed.members:
                     await self._check(feed)
+                    if feed.offset > offset and not was_warned:
+                        deaf += self._was_silent(feed, now)
                 feed.checked_at = now
                 if feed.must_be_checked:
                     self._wake.set()
+        if deaf:
+            log.warning("subscription_deaf", chats=deaf)
+            self._follower.recycle()
+
+    def _was_silent(self, feed: Feed, now: float) -> bool:
+        """Whether the log has now told twice what the subscription did not, and that has said
+        nothing in between. One lost publication is not enough.
+        """
+        last, feed.missed_at = feed.missed_at, now
+        return last is not None and feed.heard_at < last
 
     def _is_due(self, feed: Feed, now: float) -> bool:
         active = now - feed.heard_at < _ACTIVE_SECONDS
@@ -278,7 +295,9 @@ class Hub:
             feed.end_members(self._monotonic())
             return
         feed.reassure(doubts)
-        feed.take((entry.offset, entry.payload) for entry in slice_.entries)
+        feed.take_read(slice_.entries)
+        if feed.doubtful:
+            return  # again: what was read is kept until the next look
         if feed.offset < top.offset:
             if len(slice_.entries) < limit:
                 feed.end_members(self._monotonic())  # trimmed before we came

@@ -60,6 +60,7 @@ class Follower:
         self._ready = asyncio.Event()
         self._unanswered: Counter[bytes] = Counter()  # subscriptions asked for, by channel
         self._failures = 0
+        self._deaf = False
 
     async def follow(self, chat_id: ChatId) -> None:
         """Return once everything appended from now on will reach the sink.
@@ -92,6 +93,11 @@ class Follower:
             confirmed.set()  # whoever still waits was followed, and let go
             self._command(name, subscribe=False)
 
+    def recycle(self) -> None:
+        """Take a new connection: the one there is may answer, and yet nothing comes by it."""
+        self._deaf = True
+        self._ready.set()
+
     async def run(self, sink: Sink, *, on_signal: Callable[[bytes], None]) -> None:
         """Listen until cancelled; after a loss, subscribe to everything again.
 
@@ -115,6 +121,7 @@ class Follower:
         pubsub = self._redis.pubsub()
         self._commands.clear()
         self._unanswered.clear()
+        self._deaf = False
         for name in self._confirmed:
             self._command(name, subscribe=True)
         try:
@@ -144,6 +151,8 @@ class Follower:
                 await pubsub.ping()
                 continue
             self._ready.clear()
+            if self._deaf:
+                raise TimeoutError("connected, but what is published does not come")
             while self._commands:
                 names, subscribe = self._next_commands()
                 if subscribe:

@@ -55,6 +55,7 @@ class Wire:
         self._hub = hub
         self.loses: Callable[[Publication], bool] = lambda _: False
         self.passed = 0
+        self.resubscriptions = 0
 
     def deliver(self, chat_id: ChatId, publication: Publication) -> None:
         if not self.loses(publication):
@@ -62,6 +63,7 @@ class Wire:
         self.passed += 1
 
     def resubscribed(self, chat_id: ChatId) -> None:
+        self.resubscriptions += 1
         self._hub.resubscribed(chat_id)
 
 

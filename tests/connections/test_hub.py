@@ -14,7 +14,7 @@ from app.settings import RedisSettings
 from app.storage.redis import connect
 from tests.connections.scene import TICK, Station, client, loses, new_connection, station
 from tests.events.scene import outgoing
-from tests.support.store_proxy import proxied
+from tests.support.proxy import proxied
 from tests.support.until import until
 
 

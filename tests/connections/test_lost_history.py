@@ -159,6 +159,28 @@ async def test_a_failover_of_which_nothing_is_heard_is_noticed_by_comparing_the_
         assert await visitor.closed() == NO_CONTINUITY
 
 
+async def test_those_who_hold_more_than_the_log_do_not_keep_others_out(
+    here: Station, chat: ChatId
+) -> None:
+    """Whoever came was sent away, again and again, until the logs' ends were compared."""
+    old = client(here, chat)
+    await here.append(chat, "a")
+    await old.join()
+    backup = Backup(here.redis, chat)
+    await backup.take()
+    await here.append(chat, "gone")
+    await old.read(until="gone")
+    await backup.take_over()
+
+    with pytest.raises(ConnectionEnded):
+        await client(here, chat).join()
+
+    assert await old.closed() == NO_CONTINUITY
+    new = client(here, chat)
+    await new.join()
+    assert new.keys == ["a"]
+
+
 async def test_a_gap_on_the_way_in_is_not_filled_from_another_history(
     here: Station, chat: ChatId
 ) -> None:

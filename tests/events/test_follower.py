@@ -21,7 +21,7 @@ from app.protocol.codec import decode
 from app.settings import RedisSettings
 from app.storage.redis import connect
 from tests.events.scene import outgoing
-from tests.support.store_proxy import proxied
+from tests.support.proxy import proxied
 from tests.support.until import until
 
 
