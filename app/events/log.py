@@ -1,7 +1,7 @@
 """The numbered event log of a chat, in Redis: one call appends, one call reads.
 
-A chat's keys and its channel share a hash tag, so one Redis Cluster slot holds them, and
-every key a script uses is declared. Losing them costs a snapshot, never a message.
+A chat's keys share a hash tag, so one Redis Cluster slot holds them, and every key a
+script uses is declared. Losing them costs a snapshot, never a message.
 """
 
 import secrets
@@ -33,6 +33,7 @@ class Appended(NamedTuple):
     epoch: str
     first_offset: int
     added: int  # new events; durable ones that were there before do not count
+    said: int  # events of this fence that are not durable, as far as the log knows
 
 
 class OutboxGap(Exception):
@@ -41,6 +42,14 @@ class OutboxGap(Exception):
     def __init__(self, sent: int) -> None:
         super().__init__(f"the log holds durable events up to {sent}")
         self.sent = sent
+
+
+class AlreadySaid(Exception):
+    """An append that seemed to fail was done: the log has ``said`` events of the owner."""
+
+    def __init__(self, said: int) -> None:
+        super().__init__(f"the log has {said} events already")
+        self.said = said
 
 
 class Publication(NamedTuple):
@@ -92,6 +101,7 @@ class EventLog:
         events: Sequence[Outgoing],
         *,
         fence: int = 0,
+        said: int | None = None,
         force: bool = False,
     ) -> Appended:
         """Number, store and publish ``events``, all or none. One round trip.
@@ -100,28 +110,35 @@ class EventLog:
             chat_id: whose log.
             events: in order. Repeating a durable event is harmless.
             fence: the writer's claim on the chat's run; 0 for events of no run.
+            said: how many events of its own, durable ones apart, the fence's owner knows to be
+                in the log. Whatever of them was under way is refused from then on.
             force: take durable events although older ones are missing for good.
 
         Raises:
+            AlreadySaid: there are more than ``said``; nothing was appended.
             StaleFence: a higher fence has written; nothing was appended.
             OutboxGap: older durable events are missing; nothing was appended.
             Unavailable: Redis does not answer; whether it was appended is not known.
         """
         meta, stream = _keys(chat_id)
         args: list[Any] = [
+            channel(chat_id),
             fence,
             _new_epoch(),
             self._settings.log_events,
             self._settings.log_seconds,
             int(force),
+            -1 if said is None else said,
         ]
         for event in events:
             args += (event.key, event.payload, event.seq)
         with redis_errors():
-            answer = await self._append(keys=[meta, stream, channel(chat_id)], args=args)
+            answer = await self._append(keys=[meta, stream], args=args)
         match answer:
-            case [b"ok", epoch, first, count]:
-                return Appended(epoch.decode(), first, count)
+            case [b"ok", epoch, first, count, said]:
+                return Appended(epoch.decode(), first, count, said)
+            case [b"said", count]:
+                raise AlreadySaid(count)
             case [b"gap", sent]:
                 raise OutboxGap(sent)
             case [b"stale", highest]:
@@ -178,10 +195,17 @@ class EventLog:
             for epoch, offset, key in rows
         ]
 
-    async def forget(self, chat_id: ChatId) -> None:
-        """Delete a chat's log."""
+    async def forget(self, *chat_ids: ChatId) -> int:
+        """Delete chats' logs; return how many keys there were. One round trip.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
         with redis_errors():
-            await self._redis.unlink(*_keys(chat_id))
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for chat_id in chat_ids:
+                    _ = pipe.unlink(*_keys(chat_id))
+                return sum(await pipe.execute())
 
 
 def _keys(chat_id: ChatId) -> tuple[str, str]:

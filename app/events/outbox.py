@@ -8,6 +8,8 @@ repeats what a crash left behind. Sending one twice is harmless.
 
 import contextlib
 from collections.abc import Sequence
+from itertools import islice
+from math import inf
 from typing import NamedTuple
 
 import structlog
@@ -17,17 +19,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.events.errors import StaleFence
 from app.events.log import Appended, EventLog, OutboxGap, Outgoing
 from app.events.models import Outbox
-from app.kit.errors import AppError
+from app.kit.errors import AppError, Unavailable
 from app.kit.ids import ChatId
 from app.protocol.codec import decode, encode
 from app.protocol.events import Event
+from app.settings import EventSettings
 from app.storage.batches import WriteBehind
 from app.storage.postgres import Postgres
 
 log = structlog.get_logger()
 
-_RELAY_AGE_SECONDS = 5  # younger rows are still on their way with whoever wrote them
 _BATCH = 200
+_PASS_EVENTS = 2_000  # that one pass of the relay sends; the next one goes on
+_SKIPPED_PASSES = 12  # of a chat that failed: it must neither block nor fill the log
+_AWAY_AT_MOST = 3  # chats one pass waits for in vain
 
 _INSERT = insert(Outbox)
 _AFTER = (
@@ -38,7 +43,8 @@ _AFTER = (
 )
 _LEFT_BEHIND = text(
     "SELECT DISTINCT chat_id FROM (SELECT chat_id FROM outbox"
-    " WHERE created_at < now() - make_interval(secs => :age) ORDER BY created_at LIMIT :most) old"
+    " WHERE created_at < now() - make_interval(secs => :age)"
+    " AND chat_id <> ALL(CAST(:skipped AS uuid[])) ORDER BY created_at LIMIT :most) old"
 )
 _DELETE = text(
     "DELETE FROM outbox USING unnest(CAST(:chats AS uuid[]), CAST(:seqs AS bigint[]))"
@@ -65,15 +71,17 @@ def outgoing_events(events: Sequence[Event], *, last_seq: int) -> list[Outgoing]
 class EventPublisher:
     """The way of every event into its chat's log."""
 
-    def __init__(self, *, event_log: EventLog, postgres: Postgres) -> None:
+    def __init__(self, *, event_log: EventLog, postgres: Postgres, settings: EventSettings) -> None:
         self._log = event_log
         self._postgres = postgres
+        self._settings = settings
         self.sent: WriteBehind[tuple[ChatId, int]] = WriteBehind(
             "outbox", self._delete, seconds=0.5
         )
         # Chats whose durable events this node could not append. Nothing else of theirs may
         # overtake them: a newer fence in the log would have older ones dropped.
         self._behind: set[ChatId] = set()
+        self._skipped: dict[ChatId, int] = {}  # passes of the relay yet to leave a chat out
 
     async def store(
         self,
@@ -100,21 +108,27 @@ class EventPublisher:
         return Durable(chat_id, fence, outgoing)
 
     async def publish(
-        self, chat_id: ChatId, events: Sequence[Outgoing], *, fence: int = 0
+        self,
+        chat_id: ChatId,
+        events: Sequence[Outgoing],
+        *,
+        fence: int = 0,
+        said: int | None = None,
     ) -> Appended:
         """Append ``events`` to the log; older durable events of the chat go first.
 
         Raises:
+            AlreadySaid: as ``EventLog.append`` does.
             StaleFence: the run belongs to somebody else by now.
             Unavailable: a store does not answer; durable events will be relayed.
         """
         if chat_id in self._behind:
             await self._catch_up(chat_id, 0, before=_first_seq(events))
         try:
-            appended = await self._log.append(chat_id, events, fence=fence)
+            appended = await self._log.append(chat_id, events, fence=fence, said=said)
         except OutboxGap as gap:
             await self._catch_up(chat_id, gap.sent, before=_first_seq(events))
-            appended = await self._log.append(chat_id, events, fence=fence, force=True)
+            appended = await self._log.append(chat_id, events, fence=fence, said=said, force=True)
         last = max(event.seq for event in events)
         if last:
             self.sent.add((chat_id, last))
@@ -136,16 +150,51 @@ class EventPublisher:
             return None
 
     async def relay(self) -> int:
-        """Send what has waited in the outbox too long; return how many chats had some."""
-        async with self._postgres.statement() as db:
-            rows = await db.execute(_LEFT_BEHIND, {"age": _RELAY_AGE_SECONDS, "most": _BATCH})
-            chats = {ChatId(row.chat_id) for row in rows} | self._behind
+        """Send what has waited in the outbox too long; return how many chats had some.
+
+        One pass is bounded, and a chat that fails holds up no other: it is left out for a
+        while.
+
+        Raises:
+            Unavailable: a store does not answer.
+        """
+        self._skipped = {chat: left - 1 for chat, left in self._skipped.items() if left > 1}
+        room, served = _PASS_EVENTS, False
+        away: list[ChatId] = []
+        chats = await self._left_behind()
         for chat_id in chats:
-            await self._catch_up(chat_id, 0)
+            try:
+                room -= await self._catch_up(chat_id, 0, most=room)
+                served = True
+            except Unavailable:
+                away.append(chat_id)
+                if not served and len(away) == min(_AWAY_AT_MOST, len(chats)):
+                    raise  # it is the store, not the chat's place in it
+            except Exception:
+                log.exception("relay_failed", chat_id=str(chat_id))
+                self._skipped[chat_id] = _SKIPPED_PASSES
+            if room <= 0 or len(away) >= _AWAY_AT_MOST:
+                break
+        self._skipped |= dict.fromkeys(away, _SKIPPED_PASSES)
         return len(chats)
 
-    async def _catch_up(self, chat_id: ChatId, sent: int, *, before: int | None = None) -> None:
-        while True:
+    async def _left_behind(self) -> set[ChatId]:
+        age = self._settings.relay_seconds  # younger rows are on their way with their writers
+        values = {"age": age, "most": _BATCH, "skipped": list(self._skipped)}
+        async with self._postgres.statement() as db:
+            rows = await db.execute(_LEFT_BEHIND, values)
+            found = {ChatId(row.chat_id) for row in rows}
+        ours = (chat_id for chat_id in self._behind if chat_id not in self._skipped)
+        return found.union(islice(ours, _BATCH))
+
+    async def _catch_up(
+        self, chat_id: ChatId, sent: int, *, before: int | None = None, most: float = inf
+    ) -> int:
+        """Send a chat's events in the outbox, those after ``sent``, in order; about ``most``
+        of them. Returns how many there were.
+        """
+        count = 0
+        while count < most:
             async with self._postgres.statement() as db:
                 rows = (await db.execute(_AFTER, {"chat_id": chat_id, "sent": sent})).all()
             rows = [row for row in rows if before is None or row.seq < before]
@@ -154,11 +203,13 @@ class EventPublisher:
                 with contextlib.suppress(StaleFence):  # overtaken: the log counts it as sent
                     await self._log.append(chat_id, [outgoing], fence=row.fence, force=True)
                 sent = row.seq
+            count += len(rows)
             if rows:
                 self.sent.add((chat_id, sent))
             if len(rows) < _BATCH:
                 self._behind.discard(chat_id)
-                return
+                break
+        return count
 
     async def _delete(self, done: Sequence[tuple[ChatId, int]]) -> None:
         highest: dict[ChatId, int] = {}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from app.events.errors import StaleFence
-from app.events.log import Outgoing
+from app.events.log import AlreadySaid, Outgoing
 from app.events.outbox import Durable, EventPublisher
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError
@@ -23,7 +23,6 @@ from app.settings import RunSettings
 log = structlog.get_logger()
 
 _RETRY_SECONDS = 0.5
-_TEXT_TYPES = frozenset({"message_delta", "message_text"})  # one whole text replaces them all
 _PENDING_EVENTS = 1_000  # kept while Redis is away; older progress is dropped
 _WHOLE_EVERY = 1_000  # chunks; fewer than any log keeps, so a snapshot can always be made
 
@@ -66,7 +65,8 @@ class Emitter:
         self._chunk = 0
         self._whole_at = 0  # the chunk after which the log last got the whole text
         self._sent_words_at = 0.0
-        self._said: int | None = None  # how many events the log has of us, if that is known
+        self._said = 0  # how many events of ours are in the log, as far as is known
+        self._unsettled: list[Event] = []  # an append that failed, and may have been done
         self._resend = False  # the log may have lost words: send the whole text
         self._closing = False
         self._is_dead = False  # nothing more may be or can be appended
@@ -145,7 +145,7 @@ class Emitter:
             wait = self._words_wait()
             if self._words and wait <= 0:
                 self._cut_words()
-            if self._pending or self._resend:
+            if self._pending or self._unsettled or self._resend:
                 await self._append()
             elif self._closing:
                 return
@@ -192,31 +192,38 @@ class Emitter:
             self._resend = True  # before the log forgets how the answer began
 
     async def _append(self) -> None:
+        batch = self._unsettled or self._next_batch()
+        outgoing = [Outgoing(encode(one), one["key"]) for one in batch]
+        try:
+            appended = await self._publisher.publish(
+                self._run.chat_id, outgoing, fence=self._run.fence, said=self._said
+            )
+        except AlreadySaid as error:  # what failed had been done; anything else is tried again
+            self._unsettled = [] if self._unsettled else batch
+            self._said = error.said
+        except StaleFence:
+            raise
+        except AppError as error:
+            log.warning("events_delayed", run_id=self._run_id, code=error.code)
+            if self._closing:  # durable events follow, and the snapshot has the rest
+                self._unsettled, self._resend = [], False
+            else:
+                self._unsettled, self._resend = batch, bool(self._text)
+                await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            self._unsettled = []
+            if self._said != appended.said - len(batch):
+                self._resend = bool(self._text)  # the log was lost under us, or its end was
+            self._said = appended.said
+        self._wake.set()
+
+    def _next_batch(self) -> list[Event]:
         batch, self._pending = self._pending, []
         if self._resend:
             self._resend = False
             batch = [one for one in batch if one["type"] != "message_delta"]
             batch.append(self._whole_text())
-        outgoing = [Outgoing(encode(one), one["key"]) for one in batch]
-        try:
-            appended = await self._publisher.publish(
-                self._run.chat_id, outgoing, fence=self._run.fence
-            )
-        except StaleFence:
-            raise
-        except AppError as error:
-            log.warning("events_delayed", run_id=str(self._run.run_id), code=error.code)
-            self._said = None
-            if not self._closing:  # else durable events follow, and the snapshot has the rest
-                kept = [one for one in batch if one["type"] not in _TEXT_TYPES]
-                self._pending = kept + self._pending
-                self._resend = bool(self._text)
-                await asyncio.sleep(_RETRY_SECONDS)
-        else:
-            if self._said not in {None, appended.said - len(batch)}:
-                self._resend = bool(self._text)  # the log was lost under us, or its end was
-            self._said = appended.said
-        self._wake.set()
+        return batch
 
     def _whole_text(self) -> Event:
         self._words.clear()

@@ -17,7 +17,7 @@ def event_log(redis: Redis) -> EventLog:
 
 @pytest.fixture
 def publisher(event_log: EventLog, postgres: Postgres) -> EventPublisher:
-    return EventPublisher(event_log=event_log, postgres=postgres)
+    return EventPublisher(event_log=event_log, postgres=postgres, settings=EventSettings())
 
 
 @pytest.fixture

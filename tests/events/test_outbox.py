@@ -4,14 +4,17 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import text
 
 from app.events import outbox
 from app.events.errors import StaleFence
-from app.events.log import EventLog
+from app.events.log import Appended, EventLog
 from app.events.outbox import EventPublisher
+from app.kit.errors import Unavailable
 from app.kit.ids import ChatId
 from app.settings import EventSettings
 from app.storage.postgres import Postgres
@@ -69,7 +72,7 @@ async def test_what_a_crash_left_behind_is_relayed(
     await commit(publisher, postgres, chat, "a", "b", age_seconds=60)
     await commit(publisher, postgres, chat, "c", age_seconds=60)
 
-    restarted = EventPublisher(event_log=event_log, postgres=postgres)
+    restarted = EventPublisher(event_log=event_log, postgres=postgres, settings=EventSettings())
     assert await restarted.relay() >= 1
     await restarted.sent.flush()
 
@@ -94,7 +97,7 @@ async def test_a_relay_repeats_nothing(
     durable = await commit(publisher, postgres, chat, "a", age_seconds=60)
     await publisher.publish_durable(durable)
 
-    restarted = EventPublisher(event_log=event_log, postgres=postgres)
+    restarted = EventPublisher(event_log=event_log, postgres=postgres, settings=EventSettings())
     await asyncio.gather(restarted.relay(), publisher.relay())
     await restarted.sent.flush()
 
@@ -142,7 +145,10 @@ async def test_commits_published_in_any_order_by_anyone_are_in_the_log_in_theirs
     event_log: EventLog, postgres: Postgres, chat: ChatId
 ) -> None:
     rng = random.Random(7)
-    nodes = [EventPublisher(event_log=event_log, postgres=postgres) for _ in range(3)]
+    nodes = [
+        EventPublisher(event_log=event_log, postgres=postgres, settings=EventSettings())
+        for _ in range(3)
+    ]
 
     async def work(node: EventPublisher, worker: int) -> None:
         for turn in range(12):
@@ -253,7 +259,7 @@ async def test_a_relay_goes_on_after_a_chat_that_is_stale(
     redis: Redis, postgres: Postgres, chat: ChatId
 ) -> None:
     event_log = EventLog(redis, EventSettings())
-    publisher = EventPublisher(event_log=event_log, postgres=postgres)
+    publisher = EventPublisher(event_log=event_log, postgres=postgres, settings=EventSettings())
     await event_log.append(chat, [outgoing("newer")], fence=9)
     await commit(publisher, postgres, chat, "stale", fence=1, age_seconds=60)
     other = await new_chat(postgres)
@@ -262,3 +268,122 @@ async def test_a_relay_goes_on_after_a_chat_that_is_stale(
     await publisher.relay()
 
     assert await titles(event_log, other) == ["a"]
+
+
+@asynccontextmanager
+async def spoilt(redis: Redis, chat_id: ChatId) -> AsyncIterator[None]:
+    """Have every append to the chat fail, and not because the store is away."""
+    meta = f"{{{chat_id}}}:meta"
+    await redis.set(meta, "not a hash")
+    try:
+        yield
+    finally:
+        await redis.delete(meta)
+
+
+async def test_a_chat_that_always_fails_holds_up_no_other(
+    *,
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    redis: Redis,
+    chat: ChatId,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was the end of every pass: whatever came after it waited for ever."""
+    monkeypatch.setattr(outbox, "_BATCH", 2)  # the bad chat's old rows fill a look by themselves
+    await commit(publisher, postgres, chat, "a", "b", "c", age_seconds=1e6)
+    others = [await new_chat(postgres) for _ in range(2)]
+    for other in others:
+        await commit(publisher, postgres, other, "a", age_seconds=1e5)
+
+    async with spoilt(redis, chat):
+        await publisher.relay()
+        await publisher.relay()
+
+    assert [await titles(event_log, other) for other in others] == [["a"], ["a"]]
+    assert await unsent(postgres, chat) == [1, 2, 3]  # nothing is given up
+
+
+async def test_a_chat_that_failed_is_tried_again_after_a_while(
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    redis: Redis,
+    chat: ChatId,
+) -> None:
+    await commit(publisher, postgres, chat, "a", age_seconds=60)
+    async with spoilt(redis, chat):
+        await publisher.relay()
+
+    await publisher.relay()
+    left_out = await titles(event_log, chat)
+    for _ in range(outbox._SKIPPED_PASSES):
+        await publisher.relay()
+
+    assert left_out == []
+    assert await titles(event_log, chat) == ["a"]
+
+
+@pytest.mark.parametrize(("chats", "each", "batch"), [(4, 12, 50), (1, 40, 7)])
+async def test_a_pass_is_bounded_and_the_next_one_goes_on(
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    chats: int,
+    each: int,
+    batch: int,
+) -> None:
+    monkeypatch.setattr(outbox, "_PASS_EVENTS", 10)
+    monkeypatch.setattr(outbox, "_BATCH", batch)
+    monkeypatch.setattr(outbox, "_AFTER", outbox._AFTER.limit(batch))
+    waiting = [await new_chat(postgres) for _ in range(chats)]
+    said = [str(n) for n in range(each)]
+    for one in waiting:
+        await commit(publisher, postgres, one, *said, age_seconds=1e7)
+
+    passes, sent = list[int](), 0
+    async with asyncio.timeout(10):
+        while sent < chats * each:
+            await publisher.relay()
+            await publisher.sent.flush()
+            now = sum([len(await titles(event_log, one)) for one in waiting])
+            passes.append(now - sent)
+            sent = now
+
+    assert max(passes) < 10 + min(each, batch)  # the batch that reaches the bound is finished
+    assert [await titles(event_log, one) for one in waiting] == [said] * chats
+    assert [await unsent(postgres, one) for one in waiting] == [[]] * chats
+
+
+async def test_a_relay_gives_up_early_when_the_store_is_away_and_skips_nobody_for_it(
+    *,
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    redis: Redis,
+    chat: ChatId,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with postgres.statement() as db:
+        await db.execute(text("DELETE FROM outbox"))  # what other tests have left
+    chats = [chat, *[await new_chat(postgres) for _ in range(9)]]
+    for one in chats:
+        await commit(publisher, postgres, one, "a", age_seconds=1e8)
+    append, tries = event_log.append, list[ChatId]()
+
+    async def counted(chat_id: ChatId, *given: Any, **named: Any) -> Appended:
+        tries.append(chat_id)
+        return await append(chat_id, *given, **named)
+
+    monkeypatch.setattr(event_log, "append", counted)
+    async with full_store(redis):
+        with pytest.raises(Unavailable):
+            await publisher.relay()
+    tried = len(tries)
+    await publisher.relay()
+
+    assert tried == 3
+    assert [await titles(event_log, one) for one in chats] == [["a"]] * 10

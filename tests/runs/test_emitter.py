@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from app.embedded.servers import Addresses
 from app.events.log import EventLog, Outgoing
 from app.events.outbox import Durable, EventPublisher
 from app.kit.clock import SystemClock
@@ -17,11 +18,13 @@ from app.runs import emitter as module
 from app.runs.emitter import Emitter
 from app.runs.errors import AnswerTooLong
 from app.runs.types import Claim
-from app.settings import EventSettings, RunSettings
+from app.settings import EventSettings, RedisSettings, RunSettings
 from app.storage.postgres import Postgres
+from app.storage.redis import connect
 from app.users.types import Owner
 from tests.runs.scene import until
 from tests.support.client import Event
+from tests.support.proxy import LOST, proxied
 
 NEVER = 3_600_000  # milliseconds
 
@@ -54,7 +57,7 @@ class Scene:
         self.emitter = Emitter(
             self.run,
             first=Durable(
-                self.run.chat_id, self.run.fence, [Outgoing(encode(first), first["key"])]
+                self.run.chat_id, self.run.fence, [Outgoing(encode(first), first["key"], seq=1)]
             ),
             publisher=EventPublisher(
                 event_log=self.log, postgres=postgres, settings=EventSettings()
@@ -204,6 +207,31 @@ async def test_what_a_failover_has_lost_of_the_answer_is_said_again(
 
     [whole] = [one for one in await scene.told() if one["type"] == "message_text"]
     assert whole["text"] == "kept lost new "
+
+
+async def test_an_append_whose_answer_was_lost_is_not_repeated(
+    stores: Addresses, postgres: Postgres
+) -> None:
+    async with proxied(stores) as proxies:
+        redis = connect(proxies.addresses.redis_url, RedisSettings(command_seconds=0.3))
+        scene = Scene(redis, postgres, delta_ms=0)
+        async with scene.pumping() as emitter:
+            emitter.say("one ")
+            await until(lambda: emitter._said == 2)
+            proxies.redis.fault(down=LOST)  # commands arrive, answers do not
+            emitter.emit("aggregating")
+            await until(lambda: bool(emitter._unsettled))
+            emitter.emit("responding")
+            emitter.say("two")
+            proxies.redis.fault()
+            await until(lambda: "two" in emitter.text and not emitter._unsettled)
+        told = [one["type"] for one in await scene.told()]
+        await redis.aclose()
+
+    assert told == [
+        *("first", "message_started", "message_delta", "aggregating", "responding"),
+        "message_text",
+    ]
 
 
 async def test_what_piles_up_while_nobody_takes_it_is_bounded(

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from app.embedded.servers import Addresses
+from app.events.log import Outgoing
 from app.kit.ids import ChatId, SessionId
-from app.protocol.codec import decode
+from app.protocol.codec import decode, encode
+from app.protocol.events import new_key
 from app.runs import emitter
 from app.sessions.types import Session
 from tests.conftest import make_settings
@@ -128,6 +130,27 @@ async def test_words_are_not_lost_from_a_snapshot_when_the_log_forgets_how_they_
         await until(lambda: answers(node, session.chat_id, 1))
 
     assert oldest["offset"] > 4  # the beginning is gone
+
+
+async def test_words_after_a_hole_are_not_joined_to_those_before_it(node: Node) -> None:
+    """A Redis that fell back lost the middle of an answer, and the snapshot hid that."""
+    gate = new_gate()
+    session = await start(node)
+    await node.services.runs.accept(session, f"say:before wait:{gate}")
+    await GATES.wait_until_reached(gate)
+    await until_told(node, session.chat_id, "message_delta")
+    said = next(one for one in await told(node, session.chat_id) if one["type"] == "message_delta")
+    later = {**said, "chunk": said["chunk"] + 5, "text": "after", "key": new_key()}
+    del later["offset"]
+
+    await node.services.snapshots._log.append(
+        session.chat_id, [Outgoing(encode(later), later["key"])]
+    )
+
+    partial = (await take(node, session))["runs"][0]["partial"]
+    assert (partial["text"], partial["chunk"]) == (said["text"], said["chunk"])
+    GATES.open(gate)
+    await until(lambda: answers(node, session.chat_id, 1))
 
 
 async def test_the_snapshot_over_http_is_the_sockets(node: Node) -> None:
