@@ -13,9 +13,10 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from app.protocol.close import FRAME_TOO_LARGE
+from app.protocol.close import FRAME_TOO_LARGE, Close, rate_limited
 
 _EXTENSION = "colloquy.transport"
 _DISCARD_SECONDS = 1.0  # for the rest of a frame that nobody will read
@@ -23,6 +24,9 @@ _DISCARD_SECONDS = 1.0  # for the rest of a frame that nobody will read
 # The kernel takes up to 4 MiB for a client that does not read, each, and until they are full
 # nothing looks slow. More than this of what is not even on its way stays with us.
 _UNSENT_BYTES = 131_072
+
+_PARSED_BYTES = 4_096  # at once; the smallest frames have six
+_PINGS, _PING_SECONDS = 100, 10.0  # of the protocol's own, whatever a client does beside
 
 
 class _Messages(ServerProtocol):
@@ -41,6 +45,9 @@ class AbortableProtocol(WebSocketsSansIOProtocol):
             logger=self.logger,
         )
         self._deaf = False
+        self._unparsed = bytearray()
+        self._pings = 0
+        self._pings_until = 0.0
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -56,10 +63,98 @@ class AbortableProtocol(WebSocketsSansIOProtocol):
             scope["extensions"][_EXTENSION] = self
 
     def data_received(self, data: bytes) -> None:
-        if not self._deaf:
+        if self._deaf:
+            return
+        if self._unparsed or len(data) > _PARSED_BYTES:
+            is_new = not self._unparsed
+            self._unparsed += data
+            if is_new:
+                self._parse_some()
+        else:
             super().data_received(data)
 
+    async def receive(self) -> Any:
+        message = await super().receive()
+        if self._unparsed and not self.read_paused:
+            self._parse_soon()
+        return message
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unparsed.clear()
+        super().connection_lost(exc)
+
+    def _parse_some(self) -> None:
+        """Parse a little: one read may bring forty thousand frames, and meanwhile nobody else
+        is served. After a message the rest waits until that has been taken.
+        """
+        some = bytes(self._unparsed[:_PARSED_BYTES])
+        del self._unparsed[:_PARSED_BYTES]
+        super().data_received(some)
+        if self._deaf:
+            self._unparsed.clear()
+            self._resume()
+        elif self._unparsed and not self.read_paused:
+            self._parse_soon()
+
+    def _parse_soon(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.loop.call_soon(self._parse_more)
+
+    def _parse_more(self) -> None:
+        if self.read_paused or self.transport.is_closing():
+            return
+        if self._unparsed:
+            self._parse_some()
+        if not self._unparsed and not self.read_paused:
+            self._resume()
+
+    def _resume(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def handle_ping(self) -> None:
+        now = self.loop.time()
+        if now >= self._pings_until:
+            self._pings, self._pings_until = 0, now + _PING_SECONDS
+        self._pings += 1
+        if self._pings > _PINGS:
+            self._end(rate_limited(int(_PING_SECONDS * 1_000)))
+        elif self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # nobody reads what answers them
+
+    def _end(self, close: Close) -> None:
+        if self._deaf:
+            return
+        if self.conn.state is State.OPEN:
+            self.conn.send_close(*close)
+        self.handle_parser_exception()
+
+    def handle_cont(self, event: Any) -> None:
+        # One growing text: a list of pieces costs forty bytes for each, even an empty one.
+        message: list[Any] = self.frames
+        if not isinstance(message[0], bytearray):
+            message[0] = bytearray(message[0])
+        message[0] += event.data
+        if event.fin:
+            self.send_receive_event_to_app()
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self._deaf:
+            try:
+                self.frames[0].decode()
+            except UnicodeDecodeError:  # a client's fault: uvicorn logs it as ours, with its text
+                self.frames = []
+                self._end(Close(CloseCode.INVALID_DATA))
+                return
+        super().send_receive_event_to_app()
+
     async def send(self, message: Any) -> None:
+        await self.writable.wait()
+        if self._deaf and self.handshake_complete:
+            return  # closed from here, and whoever reads is told so
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True  # else uvicorn logs each refusal as an error

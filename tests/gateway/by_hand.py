@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -39,15 +38,3 @@ async def upgraded(
             answer += await loop.sock_recv(raw, 1)
         assert answer.startswith(b"HTTP/1.1 101 ")
         yield raw
-
-
-def frame(payload: bytes) -> bytes:
-    """Return a text frame as clients send it; its mask is zero."""
-    size = len(payload)
-    if size < 126:
-        head = struct.pack("!BB", 0x81, 0x80 | size)
-    elif size < 65_536:
-        head = struct.pack("!BBH", 0x81, 0x80 | 126, size)
-    else:
-        head = struct.pack("!BBQ", 0x81, 0x80 | 127, size)
-    return head + bytes(4) + payload

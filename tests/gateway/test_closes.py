@@ -11,9 +11,10 @@ from redis.asyncio import Redis
 from app.embedded.servers import Addresses
 from app.protocol.close import close_table
 from tests.conftest import make_settings
-from tests.gateway.by_hand import frame, upgraded
+from tests.gateway.by_hand import upgraded
 from tests.sessions.test_routes import path_of
 from tests.support.node import Node, running_node
+from tests.support.raw import Op, frame
 from tests.support.scripted import NAME
 from tests.support.waiting import eventually
 
@@ -130,7 +131,7 @@ async def test_a_client_that_reads_only_when_all_is_sent_learns_why_it_was_close
     seen = b""
 
     async with upgraded(client, session) as raw, asyncio.timeout(10):
-        await loop.sock_sendall(raw, frame(b"x" * 8_000_000))
+        await loop.sock_sendall(raw, frame(Op.TEXT, b"x" * 8_000_000))
         while received := await loop.sock_recv(raw, 65_536):
             seen += received
 

@@ -16,9 +16,10 @@ from app.agents.types import Agent
 from app.connections.connection import Connection
 from app.embedded.servers import Addresses
 from tests.conftest import make_settings
-from tests.gateway.by_hand import frame, upgraded
+from tests.gateway.by_hand import upgraded
 from tests.support.client import Client
 from tests.support.node import Node, running_node
+from tests.support.raw import Op, frame
 from tests.support.scripted import scripted_agent
 from tests.support.waiting import eventually
 
@@ -75,7 +76,7 @@ async def narrow(stores: Addresses, quick_watch: None) -> AsyncIterator[Node]:
 async def deaf(client: Client, session: dict[str, Any], **hello: Any) -> AsyncIterator[int]:
     """Say hello and never read a frame; gives the client's port."""
     async with upgraded(client, session, receive_bytes=4_096) as raw:
-        greeting = frame(json.dumps({"type": "hello", **hello}).encode())
+        greeting = frame(Op.TEXT, json.dumps({"type": "hello", **hello}).encode())
         await asyncio.get_running_loop().sock_sendall(raw, greeting)
         yield raw.getsockname()[1]
 

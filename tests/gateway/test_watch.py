@@ -1,5 +1,7 @@
 """What happens to sockets by the clock: warnings, ends, and who is there."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -187,6 +189,29 @@ async def test_a_session_that_ended_is_found_to_have_even_without_redis(
             await proxies.redis.restore()
 
     assert code == 4010
+
+
+async def test_pings_come_in_time_though_the_database_hangs(
+    stores: Addresses, quick_watch: None
+) -> None:
+    """A look at the database held up the pings, and clients took the connection for dead."""
+    async with proxied(stores) as proxies:
+        settings = make_settings(
+            proxies.addresses,
+            protocol={"heartbeat_seconds": 0.3, "pong_seconds": 60},
+            liveness={"beat_seconds": 0.2, "ttl_seconds": 2},
+            database={"connect_seconds": 5, "statement_seconds": 5},
+        )
+        async with running_node(settings) as node:
+            session = await node.client().start()
+            async with node.client().socket(session, hello={}) as socket:
+                proxies.postgres.stall()
+                async with asyncio.timeout(4):
+                    for _ in range(4):
+                        while json.loads(await socket.raw.recv())["type"] != "ping":
+                            pass
+                        await socket.send("pong")
+                await proxies.postgres.restore()
 
 
 async def test_counting_activity_does_not_wait_for_the_database(node: Node) -> None:
