@@ -2,7 +2,7 @@
 # make test    all tests, those in a browser included
 SETUP = @deploy/python deploy/setup.py
 
-.PHONY: run setup page dev test lint bench screenshots lock clean
+.PHONY: run setup page dev test lint bench faults-report soak mutate screenshots lock clean
 
 run: page
 	@exec .venv/bin/colloquy serve
@@ -31,6 +31,17 @@ lint: dev
 
 bench: page
 	@exec .venv/bin/python -m bench
+
+# Break a fleet of real nodes in every way: once as a table, or on and on until Ctrl-C.
+faults-report: dev
+	@exec .venv/bin/python -m tests.faults report
+
+soak: dev
+	@exec .venv/bin/python -m tests.faults soak
+
+# Break the code on purpose, in one way after the other: each must be noticed.
+mutate: dev
+	@exec .venv/bin/python -m tests.faults mutate
 
 # The README's pictures, taken from the running page.
 screenshots: dev

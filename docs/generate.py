@@ -1,5 +1,5 @@
 """Writes the tables of the documentation that code knows better: settings, errors, metrics,
-close codes, and the protocol's examples.
+close codes, the protocol's examples, and what is done to a fleet to see whether it holds.
 
 ``python docs/generate.py`` rewrites what stands between the markers; ``--check`` only says
 whether something would change.
@@ -21,6 +21,8 @@ from app.kit.errors import AppError
 from app.observability.metrics import REGISTRY
 from app.protocol.close import close_table
 from app.settings import PREFIX, Settings
+from tests.faults.patches import load_mutations
+from tests.faults.scenario import load_scenarios
 
 DOCS = Path(__file__).parent
 FIXTURES = DOCS.parent / "app" / "protocol" / "fixtures"
@@ -84,6 +86,22 @@ def metrics_table() -> str:
     return "\n".join(rows)
 
 
+def scenarios_table() -> str:
+    rows = ["| | scenario | what happens |", "|---|---|---|"]
+    for one in load_scenarios():
+        story = re.sub(r"\s+", " ", one.body.__doc__ or "").strip()
+        rows.append(f"| {one.number} | {one.sentence} | {story} |")
+    return "\n".join(rows)
+
+
+def mutations_table() -> str:
+    rows = ["| | what is broken | who should notice |", "|---|---|---|"]
+    rows += [
+        f"| {one.invariant} | {one.what} | {', '.join(one.numbers)} |" for one in load_mutations()
+    ]
+    return "\n".join(rows)
+
+
 def examples(name: str) -> str:
     rows = json.loads((FIXTURES / f"{name}.json").read_text("utf-8"))
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
@@ -98,6 +116,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "frames": lambda: examples("frames"),
     "events": lambda: examples("events"),
     "control frames": lambda: examples("control"),
+    "scenarios": scenarios_table,
+    "mutations": mutations_table,
 }
 
 

@@ -1,0 +1,1 @@
+"""Importing a module of this folder registers its scenarios."""

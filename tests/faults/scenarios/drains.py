@@ -1,0 +1,119 @@
+"""Nodes that are told to stop, and everybody coming back at once."""
+
+import asyncio
+import signal
+import time
+
+from tests.faults.client import Tab, Turn
+from tests.faults.nodes import Node
+from tests.faults.scenario import Context, Result, scenario
+
+_RUNS = 20
+_PER_SESSION = 5
+_EXIT_SECONDS = 30
+_STORM_SECONDS = 10
+_DRAINING = 4200
+
+
+@scenario("R19", "SIGTERM with 500 sockets and 20 runs")
+async def drained(context: Context) -> Result:
+    """One node holds the sockets and the runs; some runs end before its patience does, the
+    others are handed over. Recovery: from a tab's close until it is live on another node.
+    """
+    sockets, node = 100 * context.size, context.dice.choice(context.fleet.nodes)
+    asking = await _tabs(context, node, sessions=_RUNS, each=_PER_SESSION)
+    await _tabs(context, node, sessions=(sockets - len(asking)) // _PER_SESSION, each=_PER_SESSION)
+    turns: list[Turn] = []
+    for place in range(_RUNS):
+        parts = ("say:60", "say:120") if place % 2 else ("say:20", "say:20")
+        turns.append(await asking[place * _PER_SESSION].ask(context.script(*parts, pace=0.02)))
+    for turn in turns:
+        await turn.acked()
+    told_at = context.journal.fault("SIGTERM", node=node.name)
+    node.signal(signal.SIGTERM)
+    code = await node.gone()
+    took = time.monotonic() - told_at
+    context.check("I8", code == 0, f"the node ended with {code}")
+    limit = context.seconds(_EXIT_SECONDS) + 5
+    context.check("I8", took <= limit, f"the node took {took:.1f} s to end")
+    for turn in turns:
+        await turn.ended()
+    told = context.journal.by_tab()
+    for tab in context.tabs:
+        await tab.live()
+        closes = [entry.data["code"] for entry in told[tab.name] if entry.kind == "closed"]
+        context.check("I14", closes[:1] == [_DRAINING], f"{tab.name} was closed with {closes}")
+    context.recoveries += context.journal.absences()
+    handed = sum(run.attempt > 1 for run in (await context.rows()).runs)
+    return await context.finish(
+        rounds=1, sockets=len(context.tabs), handed_over=handed, exit_seconds=round(took, 1)
+    )
+
+
+@scenario("R20", "a rolling restart under load")
+async def rolled(context: Context) -> Result:
+    """Nodes are stopped and started, one after the other, while people talk. Recovery: from a
+    tab's close until it is live again.
+    """
+    nodes = context.fleet.nodes[: 1 + context.size]
+    tabs = await _tabs(context, None, sessions=6 * context.size, each=2)
+    rolling = True
+
+    async def converse(tab: Tab) -> int:
+        count = 0
+        while rolling:
+            turn = await tab.ask(context.script("say:20", "say:20", pace=0.02))
+            await turn.ended()
+            count += 1
+        return count
+
+    async with asyncio.TaskGroup() as group:
+        talks = [group.create_task(converse(tab)) for tab in tabs[::2]]
+        for node in nodes:
+            context.journal.fault("restart", node=node.name)
+            node.signal(signal.SIGTERM)
+            code = await node.gone()
+            context.check("I8", code == 0, f"{node.name} ended with {code}")
+            await node.start()
+        rolling = False
+    context.recoveries += context.journal.absences()
+    turns = sum(talk.result() for talk in talks)
+    return await context.finish(rounds=len(nodes), turns=turns)
+
+
+@scenario("R21", "everybody comes back at once")
+async def storm(context: Context) -> Result:
+    """All connections break in the same instant, in the middle of answers. Recovery: until a
+    tab is live again.
+    """
+    tabs = await _tabs(context, None, sessions=20 * context.size, each=_PER_SESSION)
+    asking = tabs[:: _PER_SESSION * 4]
+    turns = [await tab.ask(context.script("say:100", pace=0.02)) for tab in asking]
+    for turn in turns:
+        await turn.acked()
+    before = {tab.name: tab.connections for tab in tabs}
+    cut_at = context.journal.fault("cut", tabs=len(tabs))
+    for tab in tabs:
+        if tab.link is not None:
+            tab.link.cut()
+
+    async def comes_back(tab: Tab) -> None:
+        await tab.until(lambda: tab.connections > before[tab.name] and tab.is_live)
+        context.recoveries.append(time.monotonic() - cut_at)
+
+    await asyncio.gather(*(comes_back(tab) for tab in tabs))
+    worst = max(context.recoveries)
+    context.check("I8", worst <= _STORM_SECONDS, f"the last one was back after {worst:.1f} s")
+    for turn in turns:
+        await turn.ended()
+    return await context.finish(rounds=1, sockets=len(tabs))
+
+
+async def _tabs(context: Context, node: Node | None, *, sessions: int, each: int) -> list[Tab]:
+    """Open ``each`` tabs on each of so many sessions; first all on ``node``, if there is one."""
+    tabs: list[Tab] = []
+    for _ in range(sessions):
+        session = await context.start()
+        tabs += [await context.tab(session, first=node, live=False) for _ in range(each)]
+    await asyncio.gather(*(tab.live() for tab in tabs))
+    return tabs
