@@ -140,6 +140,7 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
     identity = Identity(node.tokens, secure_cookies=settings.server.secure_cookies)
     tickets = TicketStore(stores.redis)
     hub = Hub(
+        mend=node.publisher.mend,
         event_log=node.event_log,
         follower=node.follower,
         settings=settings.events,

@@ -7,8 +7,9 @@ ends are compared now and then, because a lost *last* event leaves no gap to not
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
@@ -61,22 +62,35 @@ class Entrance:
 
 
 class Hub:
-    """Live connections, by chat and by session."""
+    """Live connections, by chat and by session.
+
+    Args:
+        event_log: what is read.
+        follower: by what is heard what is appended.
+        mend: begins logs anew that have lost durable events, which nobody sees by their ends.
+        settings: how much may wait and be replayed, and how often logs are looked at.
+        monotonic: the clock.
+    """
 
     def __init__(
         self,
         *,
         event_log: EventLog,
         follower: Follower,
+        mend: Callable[[Sequence[ChatId]], Awaitable[None]],
         settings: EventSettings,
         monotonic: Callable[[], float],
     ) -> None:
         self._log = event_log
         self._follower = follower
+        self._mend = mend
         self._settings = settings
         self._monotonic = monotonic
         self._feeds: dict[ChatId, Feed] = {}
         self._sessions: dict[SessionId, set[Connection]] = {}
+        self._suspects: set[ChatId] = set()  # Redis may be another one since they were heard
+        self._suspicion = asyncio.Event()
+        self._unread = 0  # logs that could not be looked at
         self._wake = asyncio.Event()
         self.count = 0
 
@@ -91,7 +105,7 @@ class Hub:
         """Begin to keep the chat's events for ``connection`` and judge where it stands.
 
         Raises:
-            Unavailable: Redis does not answer.
+            Unavailable: a store does not answer.
         """
         chat_id = connection.chat_id
         feed = self._feeds.get(chat_id)
@@ -101,6 +115,8 @@ class Hub:
         feed.members.discard(connection)  # a late hello begins anew
         feed.joining[connection] = []
         await self._follower.follow(chat_id)
+        if after is not None:
+            await self._mend([chat_id])
         limits = self._settings
         slice_ = await self._log.read(
             chat_id,
@@ -216,6 +232,8 @@ class Hub:
         feed = self._feeds.get(chat_id)
         if feed is not None:
             feed.missed_at = None
+            self._suspects.add(chat_id)
+            self._suspicion.set()
             self._doubt(feed)
 
     def _doubt(self, feed: Feed) -> None:
@@ -226,6 +244,30 @@ class Hub:
 
     async def run(self) -> None:
         """Fill gaps, compare logs' ends, let go of abandoned chats. Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look())
+            group.create_task(self._mend_suspects())
+
+    async def _mend_suspects(self) -> None:
+        """Mend what Redis may have lost while it was not heard. Nobody waits for it: whoever
+        follows a log that is begun anew hears of that.
+        """
+        while True:
+            await self._suspicion.wait()
+            self._suspicion.clear()
+            while some := list(islice(self._suspects, _TOPS_AT_ONCE)):
+                try:
+                    await self._mend(some)
+                except AppError as error:
+                    log.warning("logs_not_mended", chats=len(self._suspects), code=error.code)
+                    await asyncio.sleep(_LOOK_SECONDS)
+                except Exception:
+                    log.exception("mending_crashed")
+                    await asyncio.sleep(_LOOK_SECONDS)
+                else:
+                    self._suspects.difference_update(some)
+
+    async def _look(self) -> None:
         pause = min(_LOOK_SECONDS, self._settings.tick_active_seconds)
         while True:
             try:
@@ -248,24 +290,41 @@ class Hub:
         """Compare the ends of logs with what was sent; where they differ, read."""
         now = self._monotonic()
         due = [feed for feed in self._feeds.values() if feed.members and self._is_due(feed, now)]
-        deaf = 0
+        deaf = unread = 0
         for start in range(0, len(due), _TOPS_AT_ONCE):
             some = due[start : start + _TOPS_AT_ONCE]
-            before = [(feed.doubts, feed.offset, feed.must_be_checked) for feed in some]
+            before = {feed: (feed.doubts, feed.offset, feed.must_be_checked) for feed in some}
             tops = await self._log.tops([feed.chat_id for feed in some])
-            for feed, top, (doubts, offset, was_warned) in zip(some, tops, before, strict=True):
-                if top == feed.top and not feed.parked:
+            for feed, (doubts, offset, was_warned) in before.items():
+                if feed.chat_id not in tops:
+                    unread += 1
+                elif tops[feed.chat_id] == feed.top and not feed.parked:
                     feed.reassure(doubts)
                 elif feed.members:
-                    await self._check(feed)
+                    unread += not await self._could_check(feed)
                     if feed.offset > offset and not was_warned:
                         deaf += self._was_silent(feed, now)
                 feed.checked_at = now
-                if feed.must_be_checked:
+                if feed.must_be_checked and not unread:
                     self._wake.set()
         if deaf:
             log.warning("subscription_deaf", chats=deaf)
             self._follower.recycle()
+        if unread != self._unread:
+            self._unread = unread
+            log.warning("logs_unread", chats=unread)
+
+    async def _could_check(self, feed: Feed) -> bool:
+        """Check a feed, unless its log cannot be read: others' must not wait for it."""
+        try:
+            await self._check(feed)
+        except AppError as error:
+            log.debug("log_unread", chat_id=str(feed.chat_id), code=error.code)
+            return False
+        except Exception:
+            log.exception("log_unreadable", chat_id=str(feed.chat_id))
+            feed.end_members(self._monotonic())
+        return True
 
     def _was_silent(self, feed: Feed, now: float) -> bool:
         """Whether the log has now told twice what the subscription did not, and that has said
@@ -310,4 +369,5 @@ class Hub:
             if not feed.is_abandoned or now - feed.empty_since < _LINGER_SECONDS:
                 continue
             del self._feeds[feed.chat_id]
+            self._suspects.discard(feed.chat_id)
             self._follower.unfollow(feed.chat_id)

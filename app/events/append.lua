@@ -15,7 +15,10 @@
 --                                      have failed, and would say again, did not
 --
 -- A durable event is taken once: its seq must follow the last one taken (`sent`), and one
--- not above it was taken before. `force` skips over numbers that no longer exist.
+-- not above it was taken before. `force` skips over numbers that no longer exist. They were
+-- taken once, so this log has gone back to before them (a failover), and whoever was there
+-- then would never hear of them: it begins a new epoch. A log that knows of none was lost
+-- whole, and has one already.
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset', 'fence', 'sent', 'said')
 local offset = tonumber(meta[2]) or 0
 local highest = tonumber(meta[3]) or 0
@@ -25,12 +28,14 @@ local fence = tonumber(ARGV[2])
 local force = ARGV[6] == '1'
 
 local expected = sent
+local has_lost = false
 for i = 8, #ARGV, 3 do
   local seq = tonumber(ARGV[i + 2])
   if seq > expected then
     if seq > expected + 1 and not force then
       return {'gap', sent}
     end
+    has_lost = has_lost or (seq > expected + 1 and sent > 0)
     expected = seq
   end
 end
@@ -42,7 +47,7 @@ if fence > 0 and fence < highest then
   return {'stale', highest}
 end
 
-if fence > highest then
+if fence > highest or has_lost then
   said = 0
 end
 local known = tonumber(ARGV[7])
@@ -51,8 +56,9 @@ if known >= 0 and said > known then
 end
 
 local epoch = meta[1]
-if not epoch then
+if has_lost or not epoch then
   epoch = ARGV[3]
+  offset = 0
   redis.call('HSET', KEYS[1], 'epoch', epoch)
 end
 if fence > highest then

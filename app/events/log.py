@@ -60,6 +60,13 @@ class Publication(NamedTuple):
     payloads: list[bytes]
 
 
+class Mark(NamedTuple):
+    """How far a log knows to have come."""
+
+    offset: int
+    sent: int  # the number of the last durable event it took; 0 if it knows of none
+
+
 class LogSlice(NamedTuple):
     """Where a log ends, and its events from one offset on."""
 
@@ -94,6 +101,7 @@ class EventLog:
         folder = Path(__file__).parent
         self._append = redis.register_script((folder / "append.lua").read_text("utf-8"))
         self._read = redis.register_script((folder / "read.lua").read_text("utf-8"))
+        self._renew = redis.register_script((folder / "renew.lua").read_text("utf-8"))
 
     async def append(
         self,
@@ -183,17 +191,55 @@ class EventLog:
             )
         return [_entry(raw_id, _pairs(fields)) for raw_id, fields in entries]
 
-    async def tops(self, chat_ids: Sequence[ChatId]) -> list[Top | None]:
-        """Return where each log ends; None for one that is gone. One round trip."""
+    async def tops(self, chat_ids: Sequence[ChatId]) -> dict[ChatId, Top | None]:
+        """Return where each log ends; None for one that is gone. One round trip.
+
+        What cannot be read is left out: one chat's keys may be spoilt, one shard away.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        rows = await self._fields(chat_ids, "epoch", "offset", "top")
+        return {
+            chat_id: Top(epoch.decode(), int(offset or 0), key.decode() if key else None)
+            if epoch
+            else None
+            for chat_id, (epoch, offset, key) in rows.items()
+        }
+
+    async def marks(self, chat_ids: Sequence[ChatId]) -> dict[ChatId, Mark]:
+        """Return how far each log knows to have come, but for those that are gone. As ``tops``."""
+        rows = await self._fields(chat_ids, "epoch", "offset", "sent")
+        return {
+            chat_id: Mark(int(offset or 0), int(sent or 0))
+            for chat_id, (epoch, offset, sent) in rows.items()
+            if epoch
+        }
+
+    async def renew(self, chat_id: ChatId, *, sent: int) -> bool:
+        """Begin a log anew unless it holds the durable events up to ``sent``; tell whether it
+        was done. Everybody takes a snapshot then.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        args: list[Any] = [channel(chat_id), _new_epoch(), self._settings.log_seconds, sent]
+        with redis_errors():
+            return bool(await self._renew(keys=_keys(chat_id), args=args))
+
+    async def _fields(
+        self, chat_ids: Sequence[ChatId], *names: str
+    ) -> dict[ChatId, list[bytes | None]]:
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipe:
                 for chat_id in chat_ids:
-                    _ = pipe.hmget(_keys(chat_id)[0], "epoch", "offset", "top")
-                rows = await pipe.execute()
-        return [
-            Top(epoch.decode(), int(offset or 0), key.decode() if key else None) if epoch else None
-            for epoch, offset, key in rows
-        ]
+                    _ = pipe.hmget(_keys(chat_id)[0], *names)
+                rows = await pipe.execute(raise_on_error=False)
+        return {
+            chat_id: row
+            for chat_id, row in zip(chat_ids, rows, strict=True)
+            if not isinstance(row, Exception)
+        }
 
     async def forget(self, *chat_ids: ChatId) -> int:
         """Delete chats' logs; return how many keys there were. One round trip.

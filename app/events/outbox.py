@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 _BATCH = 200
 _PASS_EVENTS = 2_000  # that one pass of the relay sends; the next one goes on
-_SKIPPED_PASSES = 12  # of a chat that failed: it must neither block nor fill the log
+_SKIPPED_PASSES = 12  # at most, of a chat that fails again and again: it must not fill the log
 _AWAY_AT_MOST = 3  # chats one pass waits for in vain
 
 _INSERT = insert(Outbox)
@@ -45,6 +45,15 @@ _LEFT_BEHIND = text(
     "SELECT DISTINCT chat_id FROM (SELECT chat_id FROM outbox"
     " WHERE created_at < now() - make_interval(secs => :age)"
     " AND chat_id <> ALL(CAST(:skipped AS uuid[])) ORDER BY created_at LIMIT :most) old"
+)
+# An event leaves the outbox when a log has taken it. If it is in neither, that log is no more.
+_LOST = text(
+    "SELECT given.chat_id, coalesce(min(outbox.seq) - 1, chats.outbox_seq) AS sent"
+    " FROM unnest(CAST(:chats AS uuid[]), CAST(:sent AS bigint[])) AS given (chat_id, sent)"
+    " JOIN chats ON chats.id = given.chat_id AND chats.outbox_seq > given.sent"
+    " LEFT JOIN outbox ON outbox.chat_id = given.chat_id AND outbox.seq > given.sent"
+    " GROUP BY given.chat_id, given.sent, chats.outbox_seq"
+    " HAVING coalesce(min(outbox.seq) - 1, chats.outbox_seq) > given.sent"
 )
 _DELETE = text(
     "DELETE FROM outbox USING unnest(CAST(:chats AS uuid[]), CAST(:seqs AS bigint[]))"
@@ -81,7 +90,9 @@ class EventPublisher:
         # Chats whose durable events this node could not append. Nothing else of theirs may
         # overtake them: a newer fence in the log would have older ones dropped.
         self._behind: set[ChatId] = set()
-        self._skipped: dict[ChatId, int] = {}  # passes of the relay yet to leave a chat out
+        self._passes = 0  # of the relay
+        # Chats that failed: until which pass they are left out, and for how many that is.
+        self._skipped: dict[ChatId, tuple[int, int]] = {}
 
     async def store(
         self,
@@ -158,7 +169,7 @@ class EventPublisher:
         Raises:
             Unavailable: a store does not answer.
         """
-        self._skipped = {chat: left - 1 for chat, left in self._skipped.items() if left > 1}
+        self._passes += 1
         room, served = _PASS_EVENTS, False
         away: list[ChatId] = []
         chats = await self._left_behind()
@@ -166,25 +177,59 @@ class EventPublisher:
             try:
                 room -= await self._catch_up(chat_id, 0, most=room)
                 served = True
+                self._skipped.pop(chat_id, None)
             except Unavailable:
                 away.append(chat_id)
                 if not served and len(away) == min(_AWAY_AT_MOST, len(chats)):
                     raise  # it is the store, not the chat's place in it
             except Exception:
                 log.exception("relay_failed", chat_id=str(chat_id))
-                self._skipped[chat_id] = _SKIPPED_PASSES
+                self._skip(chat_id)
             if room <= 0 or len(away) >= _AWAY_AT_MOST:
                 break
-        self._skipped |= dict.fromkeys(away, _SKIPPED_PASSES)
+        for chat_id in away:
+            self._skip(chat_id)
         return len(chats)
+
+    def _skip(self, chat_id: ChatId) -> None:
+        """Leave a chat out of the next pass, or of twice as many as the last time."""
+        _, before = self._skipped.get(chat_id, (0, 0))
+        passes = min(2 * before or 1, _SKIPPED_PASSES)
+        self._skipped[chat_id] = self._passes + passes, passes
+
+    async def mend(self, chat_ids: Sequence[ChatId]) -> None:
+        """Begin logs anew that have lost durable events: Redis failed over to a copy that was
+        behind, and who was away meanwhile would be told that nothing is missing.
+
+        A round trip to each store, and one for each such log.
+
+        Raises:
+            Unavailable: a store does not answer.
+        """
+        marks = await self._log.marks(chat_ids)
+        # One that holds words and knows of no durable event was lost whole in mid-answer:
+        # everybody has had to take a snapshot of it.
+        known = {chat: mark.sent for chat, mark in marks.items() if mark.sent or not mark.offset}
+        if not known:
+            return
+        async with self._postgres.statement() as db:
+            values = {"chats": list(known), "sent": list(known.values())}
+            lost = (await db.execute(_LOST, values)).all()
+        for row in lost:
+            if await self._log.renew(row.chat_id, sent=row.sent):
+                log.warning("log_begun_anew", chat_id=str(row.chat_id))
 
     async def _left_behind(self) -> set[ChatId]:
         age = self._settings.relay_seconds  # younger rows are on their way with their writers
-        values = {"age": age, "most": _BATCH, "skipped": list(self._skipped)}
+        for chat_id, (until, passes) in list(self._skipped.items()):
+            if until + passes < self._passes:
+                del self._skipped[chat_id]  # it has not failed since, perhaps it is gone
+        skipped = {chat for chat, (until, _) in self._skipped.items() if until >= self._passes}
+        values = {"age": age, "most": _BATCH, "skipped": list(skipped)}
         async with self._postgres.statement() as db:
             rows = await db.execute(_LEFT_BEHIND, values)
             found = {ChatId(row.chat_id) for row in rows}
-        ours = (chat_id for chat_id in self._behind if chat_id not in self._skipped)
+        ours = (chat_id for chat_id in self._behind if chat_id not in skipped)
         return found.union(islice(ours, _BATCH))
 
     async def _catch_up(

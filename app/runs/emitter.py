@@ -207,6 +207,7 @@ class Emitter:
             log.warning("events_delayed", run_id=self._run_id, code=error.code)
             if self._closing:  # durable events follow, and the snapshot has the rest
                 self._unsettled, self._resend = [], False
+                self._pending.clear()  # else words would follow without those before them
             else:
                 self._unsettled, self._resend = batch, bool(self._text)
                 await asyncio.sleep(_RETRY_SECONDS)

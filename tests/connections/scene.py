@@ -156,6 +156,10 @@ class Client:
         )
 
 
+async def _nothing(_: object) -> None:
+    """Mend no log: there is no outbox here to tell what one has lost."""
+
+
 @asynccontextmanager
 async def station(redis: Redis, **settings: float) -> AsyncIterator[Station]:
     """Run a hub with its follower for as long as the block lasts."""
@@ -163,7 +167,7 @@ async def station(redis: Redis, **settings: float) -> AsyncIterator[Station]:
     limits = EventSettings(**values)
     log = CountingLog(redis, limits)
     follower = Follower(redis, confirm_seconds=5)
-    hub = Hub(event_log=log, follower=follower, settings=limits, monotonic=MONOTONIC)
+    hub = Hub(event_log=log, follower=follower, mend=_nothing, settings=limits, monotonic=MONOTONIC)
     wire = Wire(hub)
     tasks = [
         asyncio.create_task(follower.run(wire, on_signal=lambda _: None)),

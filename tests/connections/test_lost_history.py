@@ -1,9 +1,12 @@
 """A log that was lost, or went back: nobody goes on from a history that is no more."""
 
+from collections.abc import Sequence
+
 import pytest
 from redis.asyncio import Redis
 
-from app.kit.ids import ChatId
+from app.kit.errors import Unavailable
+from app.kit.ids import ChatId, new_chat_id
 from app.protocol.close import NO_CONTINUITY, ConnectionEnded
 from app.protocol.replay import Reason
 from tests.connections.scene import TICK, Station, client, loses, station
@@ -219,3 +222,63 @@ async def test_one_who_joins_across_a_failover_is_told_to_start_anew(
         await visitor.go_live(entrance)
 
     assert caught.value.close == NO_CONTINUITY
+
+
+async def test_one_chat_whose_keys_are_spoilt_holds_up_no_other(redis: Redis) -> None:
+    """All logs are looked at together: one that could not be read once stopped it for all."""
+    async with station(redis, **TICK) as here:
+        spoilt, well = new_chat_id(), new_chat_id()
+        one, other = client(here, spoilt), client(here, well)
+        await one.join()
+        await other.join()
+
+        await redis.set(f"{{{spoilt}}}:meta", "no hash")
+        here.wire.loses = loses("last")
+        await here.append(well, "last")
+
+        await other.read(until="last")
+        assert one.connection.ended is None
+
+
+async def test_a_log_that_cannot_be_read_any_more_ends_its_own_followers_only(
+    redis: Redis,
+) -> None:
+    async with station(redis, **TICK) as here:
+        spoilt, well = new_chat_id(), new_chat_id()
+        one, other = client(here, spoilt), client(here, well)
+        await here.append(spoilt, "a")
+        await one.join()
+        await other.join()
+
+        await redis.set(f"{{{spoilt}}}:log", "no stream")
+        await redis.hset(f"{{{spoilt}}}:meta", mapping={"offset": 2, "top": "b"})
+        here.wire.loses = loses("last")
+        await here.append(well, "last")
+
+        await other.read(until="last")
+        assert await one.closed() == NO_CONTINUITY
+        assert other.connection.ended is None
+
+
+async def test_logs_are_mended_when_redis_is_back_though_postgres_is_away_at_first(
+    redis: Redis,
+) -> None:
+    """A failover lost what nobody here had heard: the log's end looked as it should."""
+    async with station(redis) as here:
+        visitor = client(here, chat := new_chat_id())
+        await here.append(chat, "a")
+        await visitor.join()
+        asked: list[Sequence[ChatId]] = []
+
+        async def mend(chats: Sequence[ChatId]) -> None:
+            asked.append(chats)
+            if len(asked) == 1:
+                raise Unavailable("Postgres is away, too.")
+            await here.log.renew(chat, sent=3)
+
+        here.hub._mend = mend
+        for connection in await redis.client_list(_type="pubsub"):
+            await redis.client_kill_filter(_id=connection["id"])
+
+        assert await visitor.closed() == NO_CONTINUITY
+        assert asked == [[chat], [chat]]

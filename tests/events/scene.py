@@ -103,3 +103,16 @@ async def unsent(postgres: Postgres, chat_id: ChatId) -> list[int]:
             text("SELECT seq FROM outbox WHERE chat_id = :id ORDER BY seq"), {"id": chat_id}
         )
         return [row.seq for row in rows]
+
+
+async def copy_of(redis: Redis, chat_id: ChatId) -> dict[str, bytes]:
+    """Return a chat's keys as a replica holds them now."""
+    names = [f"{{{chat_id}}}:meta", f"{{{chat_id}}}:log"]
+    copies = [await redis.dump(name) for name in names]
+    return {name: copy for name, copy in zip(names, copies, strict=True) if copy is not None}
+
+
+async def go_back(redis: Redis, copy: dict[str, bytes]) -> None:
+    """Have Redis fail over to that replica."""
+    for name, value in copy.items():
+        await redis.restore(name, 0, value, replace=True)

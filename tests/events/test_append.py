@@ -355,3 +355,38 @@ async def test_the_owner_learns_how_much_the_log_has_of_what_it_said(
     newer = await event_log.append(chat, [outgoing("g")], fence=2)
 
     assert [one.said for one in (first, second, others, after, newer)] == [2, 3, 3, 3, 1]
+
+
+async def test_a_log_that_went_back_behind_durable_events_begins_anew(
+    event_log: EventLog, chat: ChatId, redis: Redis
+) -> None:
+    """Redis failed over to a copy without b: who came after a would be told nothing is missing."""
+    before = await event_log.append(chat, [outgoing("a", seq=1), outgoing("word")], fence=1)
+    async with redis.pubsub() as listener:
+        await listener.subscribe(channel(chat))
+        await listener.get_message(timeout=5)
+
+        after = await event_log.append(chat, [outgoing("c", seq=3)], fence=1, force=True)
+        heard = await listener.get_message(timeout=5)
+
+    assert after.epoch != before.epoch
+    assert (after.first_offset, after.said) == (1, 0)
+    assert await history(event_log, chat) == ["c"]
+    assert heard is not None
+    assert parse_publication(heard["data"])[:2] == (after.epoch, 1)
+    assert (await event_log.append(chat, [outgoing("d", seq=4)], fence=1)).epoch == after.epoch
+
+
+async def test_a_log_is_begun_anew_only_if_it_lacks_what_it_should_hold(
+    event_log: EventLog, chat: ChatId
+) -> None:
+    first = await event_log.append(chat, [outgoing("a", seq=1), outgoing("b", seq=2)], fence=4)
+
+    assert not await event_log.renew(chat, sent=2)
+    assert (await event_log.read(chat)).top == (first.epoch, 2, "b")
+    assert await event_log.renew(chat, sent=5)
+    epoch, offset, key = (await event_log.read(chat)).top
+    assert (epoch != first.epoch, offset, key) == (True, 0, None)
+    with pytest.raises(StaleFence):
+        await event_log.append(chat, [outgoing("stale")], fence=3)
+    assert (await event_log.append(chat, [outgoing("f", seq=6)], fence=4)).first_offset == 1

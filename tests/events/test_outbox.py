@@ -18,7 +18,16 @@ from app.kit.errors import Unavailable
 from app.kit.ids import ChatId
 from app.settings import EventSettings
 from app.storage.postgres import Postgres
-from tests.events.scene import commit, durable_event, new_chat, outgoing, titles, unsent
+from tests.events.scene import (
+    commit,
+    copy_of,
+    durable_event,
+    go_back,
+    new_chat,
+    outgoing,
+    titles,
+    unsent,
+)
 
 
 @pytest.fixture
@@ -387,3 +396,89 @@ async def test_a_relay_gives_up_early_when_the_store_is_away_and_skips_nobody_fo
 
     assert tried == 3
     assert [await titles(event_log, one) for one in chats] == [["a"]] * 10
+
+
+async def test_a_log_that_lost_durable_events_is_begun_anew(
+    publisher: EventPublisher,
+    event_log: EventLog,
+    postgres: Postgres,
+    redis: Redis,
+    chat: ChatId,
+) -> None:
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "a"))
+    before, copy = (await event_log.read(chat)).top, await copy_of(redis, chat)
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "b"))
+    await publisher.sent.flush()
+    await go_back(redis, copy)
+
+    await publisher.mend([chat])
+
+    top = (await event_log.read(chat)).top
+    assert (top.epoch != before.epoch, top.offset) == (True, 0)
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "c"))
+    assert await titles(event_log, chat) == ["c"]
+    assert (await event_log.read(chat)).top.epoch == top.epoch
+
+
+async def test_a_log_that_went_back_to_nothing_said_is_begun_anew(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, redis: Redis, chat: ChatId
+) -> None:
+    before, copy = (await event_log.read(chat)).top, await copy_of(redis, chat)
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "a"))
+    await publisher.sent.flush()
+    await redis.delete(f"{{{chat}}}:log")
+    await go_back(redis, copy)
+
+    await publisher.mend([chat])
+
+    assert (await event_log.read(chat)).top.epoch != before.epoch
+
+
+async def test_what_has_not_been_sent_yet_is_not_taken_for_lost(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "a"))
+    await publisher.sent.flush()
+    top = (await event_log.read(chat)).top
+    durable = await commit(publisher, postgres, chat, "b")
+
+    await publisher.mend([chat])
+
+    assert (await event_log.read(chat)).top == top
+    await publisher.publish_durable(durable)
+    assert await titles(event_log, chat) == ["a", "b"]
+
+
+async def test_a_log_that_was_lost_whole_in_the_middle_of_an_answer_stays(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    """Everybody has taken a snapshot of it; a second one would tell them nothing."""
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "a"))
+    await publisher.sent.flush()
+    await event_log.forget(chat)
+    await event_log.append(chat, [outgoing("word")])
+    epoch = (await event_log.read(chat)).top.epoch
+
+    await publisher.mend([chat])
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "b"))
+
+    assert (await event_log.read(chat)).top[:2] == (epoch, 2)
+
+
+async def test_logs_that_hold_everything_stay_as_they_are_in_any_race(
+    publisher: EventPublisher, event_log: EventLog, postgres: Postgres, chat: ChatId
+) -> None:
+    await publisher.publish_durable(await commit(publisher, postgres, chat, "first"))
+    epoch = (await event_log.read(chat)).top.epoch
+
+    async def write() -> None:
+        for number in range(40):
+            await publisher.publish_durable(await commit(publisher, postgres, chat, str(number)))
+            await publisher.sent.flush()
+
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        await publisher.mend([chat])
+    await writing
+
+    assert (await event_log.read(chat)).top[:2] == (epoch, 41)

@@ -128,8 +128,9 @@ async def test_the_ends_of_many_logs_are_told_in_order(event_log: EventLog) -> N
     epoch = await fill(event_log, full, 3)
     begun = (await event_log.read(empty)).top
 
-    assert await event_log.tops([unknown, full, empty]) == [None, Top(epoch, 3, "k3"), begun]
-    assert await event_log.tops([]) == []
+    tops = await event_log.tops([unknown, full, empty])
+    assert tops == {unknown: None, full: Top(epoch, 3, "k3"), empty: begun}
+    assert await event_log.tops([]) == {}
 
 
 async def test_a_forgotten_log_is_gone(event_log: EventLog, chat: ChatId, redis: Redis) -> None:
@@ -138,4 +139,4 @@ async def test_a_forgotten_log_is_gone(event_log: EventLog, chat: ChatId, redis:
     await event_log.forget(chat)
 
     assert await redis.exists(f"{{{chat}}}:log", f"{{{chat}}}:meta") == 0
-    assert await event_log.tops([chat]) == [None]
+    assert await event_log.tops([chat]) == {chat: None}

@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from app.kit.ids import ChatId
+from app.storage.postgres import Postgres
+from tests.events.scene import copy_of, go_back, unsent
+from tests.runs.scene import until
 from tests.sessions.test_routes import path_of
 from tests.support.client import Event, Socket
 from tests.support.node import Node
@@ -234,3 +238,28 @@ async def test_a_position_that_cannot_be_read_is_an_error_and_the_chat_is_shown(
 
     assert error["code"] == "malformed_frame"
     assert socket.seen[0]["reason"] == "first"
+
+
+async def test_one_who_was_away_over_a_failover_is_not_told_that_nothing_is_missing(
+    node: Node, redis: Redis, postgres: Postgres
+) -> None:
+    """Redis went back to where the client stands: the log looked as if nothing had been said."""
+    client, session, before = await talked(node)
+    chat_id = ChatId(uuid.UUID(session["chat_id"]))
+    copy = await copy_of(redis, chat_id)
+    async with client.socket(session) as socket:
+        await socket.ask("say:later")
+        await socket.until_end()
+
+    async def all_is_sent() -> bool:
+        return not await unsent(postgres, chat_id)
+
+    await until(all_is_sent)
+    await go_back(redis, copy)
+
+    async with client.socket(session, hello={"after": position(before)}) as again:
+        welcome, snapshot = again.seen[:2]
+        assert (welcome["resumed"], welcome["reason"]) == (False, "epoch")
+        assert [one["text"] for one in snapshot["messages"]][-2:] == ["say:later", "later"]
+        await again.ask("say:more")
+        await again.until_end()

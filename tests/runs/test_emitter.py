@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from app.embedded.servers import Addresses
-from app.events.log import EventLog, Outgoing
+from app.events.log import Appended, EventLog, Outgoing
 from app.events.outbox import Durable, EventPublisher
 from app.kit.clock import SystemClock
-from app.kit.ids import SessionId, new_chat_id, new_message_id, new_run_id
+from app.kit.errors import Unavailable
+from app.kit.ids import ChatId, SessionId, new_chat_id, new_message_id, new_run_id
 from app.protocol.codec import decode, encode
 from app.protocol.events import new_key
 from app.runs import emitter as module
@@ -49,9 +51,11 @@ def claim() -> Claim:
 class Scene:
     """An emitter on the real log, without a run around it."""
 
-    def __init__(self, redis: Redis, postgres: Postgres, **settings: int) -> None:
+    def __init__(
+        self, redis: Redis, postgres: Postgres, *, log: EventLog | None = None, **settings: int
+    ) -> None:
         self.run = claim()
-        self.log = EventLog(redis, EventSettings())
+        self.log = log or EventLog(redis, EventSettings())
         self.was_lost = False
         first = {"type": "first", "key": new_key()}
         self.emitter = Emitter(
@@ -232,6 +236,41 @@ async def test_an_append_whose_answer_was_lost_is_not_repeated(
         *("first", "message_started", "message_delta", "aggregating", "responding"),
         "message_text",
     ]
+
+
+class Refusing(EventLog):
+    """The real log, but out of reach whenever something with this text is to be appended."""
+
+    text = b"refused"
+
+    async def append(self, chat_id: ChatId, events: Sequence[Outgoing], **given: Any) -> Appended:
+        if any(self.text in one.payload for one in events):
+            raise Unavailable("Redis is away for a moment.")
+        return await super().append(chat_id, events, **given)
+
+
+async def test_words_at_the_end_are_not_said_without_those_before_them(
+    redis: Redis, postgres: Postgres
+) -> None:
+    """Redis was back between the two last appends: a screen showed an answer with a hole."""
+    scene = Scene(redis, postgres, log=Refusing(redis, EventSettings()), delta_ms=0, delta_chars=1)
+    async with scene.pumping() as emitter:
+        emitter.say("told ")
+
+        async def told() -> bool:
+            return await scene.deltas() == ["told "]
+
+        await until(told)
+        emitter.say("refused ")
+
+        async def refused() -> bool:
+            return bool(emitter._unsettled)
+
+        await until(refused)
+        emitter.say("later ")
+
+    assert await scene.deltas() == ["told "]
+    assert emitter.text == "told refused later "
 
 
 async def test_what_piles_up_while_nobody_takes_it_is_bounded(
