@@ -208,6 +208,9 @@ class ServerSettings(_Group):
     """Largest body of an HTTP request."""
     trusted_proxies: str = "127.0.0.1"
     """Addresses whose ``X-Forwarded-*`` headers are believed, with commas between."""
+    public_url: str | None = None
+    """What people type to get here, as ``https://chat.example.org``: links in mails begin
+    with it. Unset: the address that is listened on."""
     secure_cookies: bool | None = None
     """Whether cookies need HTTPS. Unset: yes, except on plain-http loopback addresses."""
 
@@ -222,6 +225,33 @@ class KnowledgeSettings(_Group):
     glossary: Path | None = None
     """A file of your field's words in several languages, in the form of ``glossary.json``;
     it is used beside the built-in one."""
+
+
+class AuthSettings(_Group):
+    login_seconds: float = Field(default=30 * 86_400, gt=0)
+    """How long a sign-in is good."""
+    link_seconds: float = Field(default=3_600, gt=0)
+    """How long the link of a mail is good."""
+    hashes_at_once: int = Field(default=2, ge=1)
+    """Passwords checked at the same time; each takes 64 MiB and some 50 ms of a core."""
+    tries_per_account: int = Field(default=5, ge=1)
+    """Wrong passwords for one account after which it takes ever longer to try again."""
+    tries_per_address: int = Field(default=30, ge=1)
+    """The same from one address of the network."""
+    tries_seconds: int = Field(default=900, ge=1)
+    """Tries are forgotten when there was none for this long."""
+    wait_seconds: int = Field(default=900, ge=1)
+    """Longest wait for the next try."""
+
+
+class MailSettings(_Group):
+    url: SecretStr | None = None
+    """The server that sends mails: ``smtp://user:password@host:port`` (with STARTTLS if the
+    server has it) or ``smtps://…``. Unset: mails are put into the data directory."""
+    sender: str = "Colloquy <no-reply@localhost>"
+    """Whom mails are from."""
+    seconds: float = Field(default=20, gt=0)
+    """Longest time that handing over one mail may take."""
 
 
 class LivenessSettings(_Group):
@@ -293,6 +323,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    mail: MailSettings = MailSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     liveness: LivenessSettings = LivenessSettings()
     log: LogSettings = LogSettings()

@@ -1,28 +1,40 @@
-"""Who sends a request, from its cookie and its Authorization header."""
+"""Who sends a request, from its cookies and its Authorization header."""
 
 from starlette.requests import HTTPConnection
 
 from app.auth.errors import Unauthenticated
+from app.auth.logins import LOGIN_PREFIX, Logins
 from app.auth.tokens import Tokens
-from app.auth.types import Caller
+from app.auth.types import Caller, Login, SessionToken
+from app.kit.ids import SessionId
 from app.users.types import Owner
 
 VISITOR_COOKIE = "colloquy_visitor"
-SECURE_VISITOR_COOKIE = f"__Host-{VISITOR_COOKIE}"
+LOGIN_COOKIE = "colloquy_login"
+_SECURE_PREFIX = "__Host-"
+SECURE_VISITOR_COOKIE = f"{_SECURE_PREFIX}{VISITOR_COOKIE}"
+SECURE_LOGIN_COOKIE = f"{_SECURE_PREFIX}{LOGIN_COOKIE}"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Identity:
-    """Reads and checks credentials. Nothing is looked up: both kinds are signed.
+    """Reads and checks credentials.
+
+    Visitors' cookies and sessions' tokens are signed, and nothing is looked up for them.
+    A sign-in is looked up at each request, so that one which was ended is good for nothing.
 
     Args:
-        tokens: checks them.
+        tokens: checks what is signed.
+        logins: finds sign-ins.
         secure_cookies: whether cookies need HTTPS; None: yes, except on plain-http loopback
             addresses.
     """
 
-    def __init__(self, tokens: Tokens, *, secure_cookies: bool | None = None) -> None:
+    def __init__(
+        self, tokens: Tokens, logins: Logins, *, secure_cookies: bool | None = None
+    ) -> None:
         self._tokens = tokens
+        self._logins = logins
         self._secure_cookies = secure_cookies
 
     def is_secure(self, request: HTTPConnection) -> bool:
@@ -32,24 +44,56 @@ class Identity:
         url = request.url
         return url.scheme in {"https", "wss"} or url.hostname not in _LOOPBACK
 
-    def caller(self, request: HTTPConnection) -> Caller:
+    def cookie(self, request: HTTPConnection, name: str, value: str, *, seconds: int) -> str:
+        """Return a ``Set-Cookie`` for this request's browser; 0 seconds take it away."""
+        secure = self.is_secure(request)
+        tail = "; Secure" if secure else ""
+        name = f"{_SECURE_PREFIX}{name}" if secure else name
+        return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{tail}"
+
+    def proves(self, token: str, session_id: SessionId) -> bool:
+        """Whether a token is the one an anonymous session was given at its start."""
+        return self._tokens.check_session_token(token) == (session_id, None)
+
+    async def caller(self, request: HTTPConnection) -> Caller:
         """Return what the request proves about its sender.
 
         Raises:
             Unauthenticated: it carries a bearer token that is not good. A cookie that is
                 not good is taken for none: browsers send what they have.
+            Unavailable: a sign-in cannot be looked up for the moment.
         """
-        # Never the other one too: a page of a neighbouring host name may have planted it.
-        name = SECURE_VISITOR_COOKIE if self.is_secure(request) else VISITOR_COOKIE
-        cookie = request.cookies.get(name)
+        cookie = self._read(request, VISITOR_COOKIE)
         visitor = self._tokens.check_visitor_cookie(cookie) if cookie else None
-        session_id = None
-        if token := bearer(request):
-            session_id = self._tokens.check_session_token(token)
-            if session_id is None:
-                raise Unauthenticated("The token is not valid.")
+        token, login = None, None
+        if given := bearer(request):
+            token, login = await self._check_bearer(given)
+        elif (given := self._read(request, LOGIN_COOKIE)) is not None:
+            login = await self._logins.find(given)
+        owner = Owner(None, visitor) if visitor else None
+        if login is not None and token is None:
+            owner = Owner(login.user_id, None)
         address = request.client.host if request.client else ""
-        return Caller(Owner(None, visitor) if visitor else None, session_id, address)
+        return Caller(owner, token, address, visitor, login)
+
+    async def _check_bearer(self, given: str) -> tuple[SessionToken | None, Login | None]:
+        if given.startswith(LOGIN_PREFIX):
+            token, login = None, await self._logins.find(given)
+            is_good = login is not None
+        else:
+            token, login = self._tokens.check_session_token(given), None
+            is_good = token is not None
+            if token is not None and token.login_id is not None:
+                login = await self._logins.find_by_id(token.login_id)
+                is_good = login is not None
+        if not is_good:
+            raise Unauthenticated("The token is not valid.")
+        return token, login
+
+    def _read(self, request: HTTPConnection, name: str) -> str | None:
+        # Never the other one too: a page of a neighbouring host name may have planted it.
+        found = request.cookies.get(f"{_SECURE_PREFIX}{name}" if self.is_secure(request) else name)
+        return found or None
 
 
 def bearer(request: HTTPConnection) -> str | None:

@@ -9,11 +9,14 @@ import hmac
 import secrets
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from uuid import UUID
 
-from app.kit.ids import SessionId, VisitorId, parse_session_id, parse_uuid
+from app.auth.types import SessionToken
+from app.kit.ids import LoginId, SessionId, VisitorId, parse_session_id, parse_uuid
 
 _TOKEN_PREFIX = "cst_"  # noqa: S105 - says what it is: a Colloquy session token
 _VISITOR_SEPARATOR = "."
+_NO_LOGIN = "0"
 
 
 class Tokens:
@@ -26,17 +29,25 @@ class Tokens:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def session_token(self, session_id: SessionId) -> str:
-        """Return the token of a session: the proof of being its client."""
-        return f"{_TOKEN_PREFIX}{session_id}_{self._mac('session', session_id)}"
+    def session_token(self, session_id: SessionId, login_id: LoginId | None = None) -> str:
+        """Return the token of a session: the proof of being its client.
 
-    def check_session_token(self, token: str) -> SessionId | None:
-        """Return whose token it is, or None if it is not one of ours."""
-        body, _, mac = token.removeprefix(_TOKEN_PREFIX).partition("_")
-        session_id = parse_session_id(body)
+        Given out under a sign-in, it is good for no longer than that is; given out to a
+        visitor, not after a user has claimed the session.
+        """
+        body = f"{session_id}_{login_id.hex if login_id else _NO_LOGIN}"
+        return f"{_TOKEN_PREFIX}{body}_{self._mac('session', body)}"
+
+    def check_session_token(self, token: str) -> SessionToken | None:
+        """Return what a token says, or None if it is not one of ours."""
+        body, _, mac = token.removeprefix(_TOKEN_PREFIX).rpartition("_")
+        session, _, login = body.partition("_")
+        session_id = parse_session_id(session)
         if session_id is None or not token.startswith(_TOKEN_PREFIX):
             return None
-        return session_id if self._same(mac, self._mac("session", session_id)) else None
+        if not self._same(mac, self._mac("session", body)):
+            return None
+        return SessionToken(session_id, None if login == _NO_LOGIN else LoginId(UUID(login)))
 
     def visitor_cookie(self, visitor_id: VisitorId) -> str:
         return f"{visitor_id}{_VISITOR_SEPARATOR}{self._mac('visitor', str(visitor_id))}"
@@ -51,7 +62,7 @@ class Tokens:
 
     def hash(self, secret: str) -> bytes:
         """Return what may be stored of ``secret``."""
-        return hashlib.sha256(secret.encode()).digest()
+        return secret_hash(secret)
 
     def _mac(self, purpose: str, text: str) -> str:
         digest = hmac.digest(self._secret, f"{purpose}:{text}".encode(), "sha256")
@@ -59,6 +70,11 @@ class Tokens:
 
     def _same(self, given: str, right: str) -> bool:
         return hmac.compare_digest(given.encode(), right.encode())
+
+
+def secret_hash(secret: str) -> bytes:
+    """Return what may be stored of a secret that has bits enough not to be guessed."""
+    return hashlib.sha256(secret.encode()).digest()
 
 
 def keep_secret(data_dir: Path) -> bytes:

@@ -12,11 +12,11 @@ from app.kit.paging import BadCursor, parse_limit
 from app.users.types import Owner
 
 
-def chat_of(request: Request) -> tuple[ChatId, Owner]:
+async def chat_of(request: Request) -> tuple[ChatId, Owner]:
     """Return the chat a path names, and who asks for it."""
     identity: Identity = request.state.identity
     chat_id = parse_uuid(request.path_params["chat_id"])
-    owner = identity.caller(request).owner
+    owner = (await identity.caller(request)).owner
     if chat_id is None or owner is None:
         raise ChatNotFound("There is no such chat.")
     return ChatId(chat_id), owner
@@ -24,7 +24,7 @@ def chat_of(request: Request) -> tuple[ChatId, Owner]:
 
 async def get_chat(request: Request) -> Reply:
     chats: ChatService = request.state.chats
-    return Reply(chat_view(await chats.get(*chat_of(request))))
+    return Reply(chat_view(await chats.get(*await chat_of(request))))
 
 
 async def list_messages(request: Request) -> Reply:
@@ -34,7 +34,7 @@ async def list_messages(request: Request) -> Reply:
         raise BadCursor("before is a number from the answer to an earlier request.")
     limit = parse_limit(request.query_params.get("limit"), default=50)
     page, following = await chats.messages(
-        *chat_of(request), before=min(int(before), LATEST), limit=limit
+        *await chat_of(request), before=min(int(before), LATEST), limit=limit
     )
     return Reply(
         MessagesView(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 UserId = NewType("UserId", int)
 VisitorId = NewType("VisitorId", UUID)  # an anonymous browser
+LoginId = NewType("LoginId", UUID)  # one sign-in on one device
 ChatId = NewType("ChatId", UUID)  # the conversation a person returns to; kept until deleted
 SessionId = NewType("SessionId", str)  # one client's engagement; gone when its TTL runs out
 MessageId = NewType("MessageId", UUID)
@@ -33,6 +34,10 @@ def uuid7() -> UUID:
 
 def new_visitor_id() -> VisitorId:
     return VisitorId(uuid7())
+
+
+def new_login_id() -> LoginId:
+    return LoginId(uuid7())
 
 
 def new_chat_id() -> ChatId:

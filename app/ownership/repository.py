@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.kit.ids import ChatId, VisitorId
+from app.kit.ids import ChatId, SessionId, UserId, VisitorId
 from app.ownership.types import Forgotten
 
 # Any number; it must only be the same on every node, and not that of migrations.
@@ -39,6 +39,28 @@ _DELETE_VISITORS = text(
     "DELETE FROM visitors v WHERE id = ANY(:visitor_ids)"
     " AND NOT EXISTS (SELECT 1 FROM chats WHERE chats.visitor_id = v.id)"
     " AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.visitor_id = v.id)"
+)
+
+_LOCK_VISITOR = text("SELECT 1 FROM visitors WHERE id = :visitor_id FOR UPDATE")
+_GIVE_CHATS = text(
+    "UPDATE chats SET user_id = :user_id, visitor_id = NULL WHERE visitor_id = :visitor_id"
+    " RETURNING id"
+)
+_GIVE_SESSIONS = text(
+    "UPDATE sessions SET user_id = :user_id, visitor_id = NULL WHERE visitor_id = :visitor_id"
+    " RETURNING session_id"
+)
+# Locked first and looked at then: whoever waited for the lock sees what the other one did.
+_LOCK_CHAT_OF = text(
+    "SELECT id FROM chats WHERE id = (SELECT chat_id FROM sessions"
+    "  WHERE session_id = :session_id AND visitor_id IS NOT NULL"
+    "   AND status IN ('active', 'paused') AND expires_at > now())"
+    " AND visitor_id IS NOT NULL FOR UPDATE"
+)
+_GIVE_CHAT = text(
+    "WITH chat AS (UPDATE chats SET user_id = :user_id, visitor_id = NULL WHERE id = :chat_id)"
+    " UPDATE sessions SET user_id = :user_id, visitor_id = NULL"
+    " WHERE chat_id = :chat_id AND visitor_id IS NOT NULL RETURNING session_id"
 )
 
 
@@ -78,3 +100,30 @@ class OwnershipRepository:
         rows = await self._db.execute(_LOCK_VISITORS, {"visitor_ids": list(visitor_ids)})
         locked = [row.id for row in rows]
         return (await self._db.execute(_DELETE_VISITORS, {"visitor_ids": locked})).rowcount
+
+    async def lock_visitor(self, visitor_id: VisitorId) -> bool:
+        """Hold a visitor until the transaction ends; False if there is none."""
+        found = await self._db.scalar(_LOCK_VISITOR, {"visitor_id": visitor_id})
+        return found is not None
+
+    async def give_chats_of(self, visitor_id: VisitorId, user_id: UserId) -> list[ChatId]:
+        """Make a visitor's chats a user's; return which."""
+        given = {"visitor_id": visitor_id, "user_id": user_id}
+        return [ChatId(row.id) for row in await self._db.execute(_GIVE_CHATS, given)]
+
+    async def give_sessions_of(self, visitor_id: VisitorId, user_id: UserId) -> list[SessionId]:
+        """Make a visitor's sessions a user's; return which."""
+        given = {"visitor_id": visitor_id, "user_id": user_id}
+        rows = await self._db.execute(_GIVE_SESSIONS, given)
+        return [SessionId(row.session_id) for row in rows]
+
+    async def lock_anonymous_chat_of(self, session_id: SessionId) -> ChatId | None:
+        """Hold the chat of a live session until the transaction ends, if a visitor owns it."""
+        found = await self._db.scalar(_LOCK_CHAT_OF, {"session_id": session_id})
+        return None if found is None else ChatId(found)
+
+    async def give_chat(self, chat_id: ChatId, user_id: UserId) -> list[SessionId]:
+        """Make a visitor's chat, and the sessions on it, a user's; return those."""
+        given = {"chat_id": chat_id, "user_id": user_id}
+        rows = await self._db.execute(_GIVE_CHAT, given)
+        return [SessionId(row.session_id) for row in rows]

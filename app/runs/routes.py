@@ -10,7 +10,7 @@ from app.runs.snapshot import SnapshotService
 
 async def snapshot(request: Request) -> Reply:
     snapshots: SnapshotService = request.state.snapshots
-    return Reply(SnapshotView(**await snapshots.take(*chat_of(request))))
+    return Reply(SnapshotView(**await snapshots.take(*await chat_of(request))))
 
 
 ENDPOINTS = [

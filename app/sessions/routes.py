@@ -1,24 +1,26 @@
 """HTTP: sessions, and the history list that shows the chats behind them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
 
 from app.auth.errors import Forbidden, Unauthenticated
-from app.auth.identity import SECURE_VISITOR_COOKIE, VISITOR_COOKIE, Identity
+from app.auth.identity import VISITOR_COOKIE, Identity
+from app.auth.routes import caller_of
 from app.auth.tickets import TICKET_SECONDS, TicketStore
 from app.auth.types import Caller
 from app.chats.schemas import ConversationsView, conversation_view
 from app.kit.clock import wire_time
 from app.kit.endpoint import Endpoint, Reply
 from app.kit.errors import AppError
-from app.kit.ids import ChatId, SessionId, parse_session_id
+from app.kit.ids import ChatId, SessionId, UserId, parse_session_id
 from app.kit.paging import MAX_LIMIT, parse_cursor, parse_limit
 from app.liveness.store import LivenessStore, Presence
 from app.protocol.events import PROTOCOL
 from app.sessions.errors import BadRequest, SessionNotFound
 from app.sessions.schemas import (
+    ClaimBody,
     ConnectionView,
     EndedView,
     SessionStateView,
@@ -32,6 +34,8 @@ from app.sessions.schemas import (
 from app.sessions.service import SessionService
 from app.sessions.types import Session
 
+ClaimSession = Callable[[SessionId, UserId, str], Awaitable[None]]
+
 _STATUSES = ("active", "paused", "completed", "expired")
 _OPEN = ("active", "paused")
 _KEY_CHARS = 255
@@ -41,7 +45,7 @@ _COOKIE_SECONDS = 400 * 86_400  # what browsers keep at most
 
 async def start(request: Request, body: StartBody | None) -> Reply:
     sessions: SessionService = request.state.sessions
-    caller = _caller(request)
+    caller = await caller_of(request)
     body = body or StartBody()
     user_id = caller.owner.user_id if caller.owner else None
     if body.user_id is not None and body.user_id != user_id:
@@ -59,7 +63,11 @@ async def start(request: Request, body: StartBody | None) -> Reply:
     session = started.session
     headers: tuple[tuple[str, str], ...] = ()
     if started.new_cookie:
-        headers = (("set-cookie", _cookie(request, started.new_cookie)),)
+        identity: Identity = request.state.identity
+        cookie = identity.cookie(
+            request, VISITOR_COOKIE, started.new_cookie, seconds=_COOKIE_SECONDS
+        )
+        headers = (("set-cookie", cookie),)
     return Reply(
         StartedView(
             session_id=session.session_id,
@@ -83,7 +91,7 @@ async def list_sessions(request: Request) -> Reply:
     if status is not None and status not in _STATUSES:
         raise BadRequest(f"status is one of {', '.join(_STATUSES)}.")
     limit = parse_limit(request.query_params.get("limit"), default=50)
-    owner = _caller(request).owner
+    owner = (await caller_of(request)).owner
     if owner is None:
         return Reply(SessionsView(sessions=[]))
     if status in _OPEN:  # which of both it is depends on who is connected
@@ -102,13 +110,13 @@ async def list_sessions(request: Request) -> Reply:
 
 async def get_session(request: Request) -> Reply:
     sessions: SessionService = request.state.sessions
-    session = await sessions.get_of(*_session_of(request))
+    session = await sessions.get_of(*await _session_of(request))
     return Reply(await _state_view(request, session))
 
 
 async def extend(request: Request) -> Reply:
     sessions: SessionService = request.state.sessions
-    session = await sessions.get_of(*_session_of(request))
+    session = await sessions.get_of(*await _session_of(request))
     extended = await sessions.extend(session.session_id)
     notify: Callable[..., Any] = request.state.session_changed
     await notify("extended", extended)
@@ -118,7 +126,7 @@ async def extend(request: Request) -> Reply:
 async def heartbeat(request: Request) -> Reply:
     """For clients without a socket: says they are there. Does not move the session's end."""
     sessions: SessionService = request.state.sessions
-    session = await sessions.get_of(*_session_of(request))
+    session = await sessions.get_of(*await _session_of(request))
     if session.status not in _OPEN:
         raise SessionNotFound("There is no such session.")
     liveness: LivenessStore = request.state.liveness
@@ -128,27 +136,43 @@ async def heartbeat(request: Request) -> Reply:
 
 async def ticket(request: Request) -> Reply:
     sessions: SessionService = request.state.sessions
-    session = await sessions.get_of(*_session_of(request))
+    session_id, caller = await _session_of(request)
+    session = await sessions.get_of(session_id, caller)
     if session.status not in _OPEN:
         raise SessionNotFound("There is no such session.")
     tickets: TicketStore = request.state.tickets
-    issued = await tickets.issue(session.session_id)
+    issued = await tickets.issue(session.session_id, caller.login)
     return Reply(TicketView(ticket=issued, expires_in=TICKET_SECONDS))
+
+
+async def claim(request: Request, body: ClaimBody) -> Reply:
+    """The chat of an anonymous session, which its token proves, becomes the caller's."""
+    identity: Identity = request.state.identity
+    session_id = parse_session_id(request.path_params["session_id"])
+    caller = await caller_of(request)
+    if caller.login is None or caller.token is not None:
+        raise Unauthenticated("Sign in first.")
+    if session_id is None or not identity.proves(body.token, session_id):
+        raise SessionNotFound("There is no such session.")
+    claim_session: ClaimSession = request.state.claim_session
+    await claim_session(session_id, caller.login.user_id, caller.address)
+    sessions: SessionService = request.state.sessions
+    return Reply(await _state_view(request, await sessions.get_of(session_id, caller)))
 
 
 async def end(request: Request) -> Reply:
     sessions: SessionService = request.state.sessions
-    session = await sessions.get_of(*_session_of(request))
+    session = await sessions.get_of(*await _session_of(request))
     await sessions.end(session.session_id)
     notify: Callable[..., Any] = request.state.session_changed
     await notify("ended", session)
-    ended = await sessions.get_of(*_session_of(request))
+    ended = await sessions.get_of(*await _session_of(request))
     return Reply(EndedView(session_id=ended.session_id, status=ended.status))
 
 
 async def conversations(request: Request) -> Reply:
     sessions: SessionService = request.state.sessions
-    caller = _caller(request)
+    caller = await caller_of(request)
     wanted = request.query_params.get("user_id")
     if wanted is not None:
         user_id = caller.owner.user_id if caller.owner else None
@@ -169,17 +193,12 @@ async def conversations(request: Request) -> Reply:
     )
 
 
-def _caller(request: Request) -> Caller:
-    identity: Identity = request.state.identity
-    return identity.caller(request)
-
-
-def _session_of(request: Request) -> tuple[SessionId, Caller]:
+async def _session_of(request: Request) -> tuple[SessionId, Caller]:
     session_id = parse_session_id(request.path_params["session_id"])
-    caller = _caller(request)
+    caller = await caller_of(request)
     if session_id is None:
         raise SessionNotFound("There is no such session.")
-    if caller.owner is None and caller.session_id is None:
+    if caller.owner is None and caller.token is None:
         raise Unauthenticated("Give the session's token, or the cookie it was started with.")
     return session_id, caller
 
@@ -217,13 +236,6 @@ async def _live(request: Request, session_ids: Sequence[SessionId]) -> set[Sessi
         return await liveness.live_among(session_ids)
     except AppError:
         return None
-
-
-def _cookie(request: Request, value: str) -> str:
-    secure: bool = request.state.secure_cookies(request)
-    name = SECURE_VISITOR_COOKIE if secure else VISITOR_COOKIE
-    tail = "; Secure" if secure else ""
-    return f"{name}={value}; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{tail}"
 
 
 _LIMIT = {"limit": {"type": "integer", "minimum": 1, "maximum": 200}}
@@ -282,6 +294,16 @@ ENDPOINTS = [
         "A single-use credential for one socket.",
         answer=TicketView,
         errors=(401, 404, 503),
+    ),
+    Endpoint(
+        "POST",
+        f"{_SESSION}/claim",
+        claim,
+        "Make the chat of an anonymous session, proved by its token, the signed-in user's.",
+        body=ClaimBody,
+        body_required=True,
+        answer=SessionStateView,
+        errors=(401, 403, 404, 413, 422, 503),
     ),
     Endpoint(
         "DELETE",

@@ -56,6 +56,11 @@ class StartBody(BaseModel):
     user_id: Annotated[int, Field(strict=True)] | None = None
 
 
+class ClaimBody(BaseModel):
+    token: str = Field(max_length=200)
+    """The session's own token, from the answer to its start."""
+
+
 class StartedView(BaseModel):
     session_id: str
     chat_id: str

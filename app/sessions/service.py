@@ -119,7 +119,9 @@ class SessionService:
         cookie = None
         if caller.owner is None and session.visitor_id is not None:
             cookie = self._tokens.visitor_cookie(session.visitor_id)
-        return Started(session, self._tokens.session_token(session.session_id), cookie)
+        login_id = caller.login.id if caller.login else None
+        token = self._tokens.session_token(session.session_id, login_id)
+        return Started(session, token, cookie)
 
     async def get(self, session_id: SessionId) -> Session:
         """Return a session that has neither ended nor expired.
@@ -159,7 +161,10 @@ class SessionService:
 
     def may_use(self, session: Session, caller: Caller) -> bool:
         """Whether the caller has proved to be the session's owner or client."""
-        return caller.owner == session.owner or caller.session_id == session.session_id
+        if caller.token is not None and caller.token.session_id == session.session_id:
+            # a visitor's token proves nothing any more when a user has claimed the session
+            return session.user_id == (caller.login.user_id if caller.login else None)
+        return caller.owner == session.owner
 
     async def list_of(
         self, owner: Owner, *, statuses: Sequence[str] | None, limit: int
