@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -49,6 +50,9 @@ from app.sessions.types import Session
 from app.settings import Settings
 
 log = structlog.get_logger()
+
+_WAVE_SECONDS = 1.0  # of a drain, between one wave and the next
+_ARRIVALS_PER_SECOND = 500  # of one node's clients, that the others take in at ease
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -356,13 +360,19 @@ class Gateway:
             log.debug("close_not_sent", code=close.code, cause=type(error).__name__)
 
     async def drain(self, seconds: float) -> None:
-        """Send every client elsewhere, in waves over ``seconds``."""
-        self._goodbye = draining(int(seconds * 1000))
+        """Send every client elsewhere, in waves over ``seconds``.
+
+        The waves spread them already: each client is told to wait about as long as a wave
+        takes, or as long as the other nodes need to take it in.
+        """
         connections = list(self._hub)
-        wave = max(1, len(connections) // 20)
-        pause = seconds / 20 if len(connections) > wave else 0
-        for start in range(0, len(connections), wave):
-            for connection in connections[start : start + wave]:
+        waves = max(1, int(seconds / _WAVE_SECONDS))
+        size = math.ceil(len(connections) / waves) or 1
+        delay = max(_WAVE_SECONDS, size / _ARRIVALS_PER_SECOND)
+        self._goodbye = draining(int(delay * 1000))
+        pause = seconds / waves if len(connections) > size else 0
+        for start in range(0, len(connections), size):
+            for connection in connections[start : start + size]:
                 connection.finish(self._goodbye)
             await asyncio.sleep(pause)
 
