@@ -20,7 +20,7 @@ from app.gateway.transport import abort, limit_goodbye
 from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError, Unavailable
-from app.kit.ids import NodeId, short
+from app.kit.ids import ConnectionId, NodeId, short
 from app.liveness.store import LivenessStore
 from app.observability.metrics import (
     CONNECTIONS,
@@ -248,7 +248,7 @@ class Gateway:
             after = hello.after
         try:
             if connection.tab is not None:
-                self._watch.superseded(session.session_id, connection.tab, newer=connection.id)
+                self._watch.superseded(session.session_id, self._older(connection))
                 if after is not None:
                     previous = await self._returned(connection, connection.tab)
             entrance = await self._hub.enter(connection, after)
@@ -271,6 +271,11 @@ class Gateway:
             raise ConnectionEnded(SESSION_NOT_FOUND) from None
         self._liveness.arrived(session.session_id, connection.id, connection.tab)
 
+    def _older(self, connection: Connection) -> set[ConnectionId]:
+        """Return the other sockets on this node of a connection's tab."""
+        siblings = self._hub.of_session(connection.session_id)
+        return {one.id for one in siblings if one.tab == connection.tab} - {connection.id}
+
     async def _returned(self, connection: Connection, tab: str) -> int | None:
         """Return why the tab was closed before, and end what other nodes still hold of it."""
         code, elsewhere = await self._liveness.returned(connection.session_id, tab)
@@ -278,8 +283,7 @@ class Gateway:
             await self._signals.send(
                 "superseded",
                 session_id=connection.session_id,
-                tab=tab,
-                connection_id=connection.id,
+                connection_ids=" ".join(one.connection_id for one in elsewhere),
             )
         return code
 
