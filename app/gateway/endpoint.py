@@ -205,6 +205,8 @@ class Gateway:
                 FRAMES.labels(frame.type).inc()
                 if isinstance(frame, Hello) and not greeted:  # it was slow to come
                     greeted = True
+                    # until now it was there without a tab, which is another member
+                    self._liveness.left(session.session_id, connection.id, connection.tab)
                     await self._enter(connection, session, frame)
                 else:
                     dispatch.dispatch(frame)
