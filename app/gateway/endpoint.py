@@ -54,6 +54,9 @@ log = structlog.get_logger()
 _WAVE_SECONDS = 1.0  # of a drain, between one wave and the next
 _ARRIVALS_PER_SECOND = 500  # of one node's clients, that the others take in at ease
 
+# No other welcome will come, or there is no store to remember it.
+_NOT_REMEMBERED = (SESSION_NOT_FOUND, SESSION_ENDED, STORAGE_UNAVAILABLE)
+
 _E = TypeVar("_E", bound=BaseException)
 
 
@@ -291,10 +294,12 @@ class Gateway:
 
     async def _remember(self, connection: Connection, close: Close) -> None:
         """Keep why a tab is closed: a slow client may never see its close code."""
-        if connection.tab is None or close in {self._goodbye, SESSION_NOT_FOUND, SESSION_ENDED}:
-            return  # expected by the client, or no other welcome will come
-        with contextlib.suppress(AppError):
-            await self._liveness.closed(connection.session_id, connection.tab, close.code)
+        if connection.tab is None or close in {self._goodbye, *_NOT_REMEMBERED}:
+            return
+        # Before the close, for the client may be back at once; not for long, for Redis may hang.
+        with contextlib.suppress(AppError, TimeoutError):
+            async with asyncio.timeout(self._settings.connections.close_seconds):
+                await self._liveness.closed(connection.session_id, connection.tab, close.code)
 
     def _preface(
         self,
