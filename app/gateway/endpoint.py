@@ -254,8 +254,7 @@ class Gateway:
         try:
             if connection.tab is not None:
                 self._watch.superseded(session.session_id, self._older(connection))
-                if after is not None:
-                    previous = await self._returned(connection, connection.tab)
+                previous = await self._returned(connection, connection.tab)
             entrance = await self._hub.enter(connection, after)
             snapshot = None
             if entrance.reason is not None:

@@ -161,6 +161,24 @@ async def test_a_tab_that_returns_elsewhere_hears_why_it_was_closed(
         assert again.seen[0]["previous_close"] == {"code": 4000}
 
 
+async def test_why_a_tab_was_closed_is_not_told_after_another_return(node: Node) -> None:
+    """Who returned without a position, as after 4110, was not told, but the next time was."""
+    client = node.client()
+    session = await client.start(agent=NAME)
+    async with client.socket(session, hello={"tab": "t"}) as first:
+        await first.raw.send(b"binary")
+        assert (await first.closed())[0] == 4000
+
+    async with client.socket(session, hello={"tab": "t"}) as second:
+        welcome = second.seen[0]
+        assert welcome["previous_close"] == {"code": 4000}
+        second.raw.transport.abort()
+
+    after = {"epoch": welcome["epoch"], "offset": welcome["offset"]}
+    async with client.socket(session, hello={"tab": "t", "after": after}) as third:
+        assert "previous_close" not in third.seen[0]
+
+
 async def test_a_tab_that_returns_elsewhere_ends_its_older_socket(node: Node, other: Node) -> None:
     client = node.client()
     session = await client.start(agent=NAME)
