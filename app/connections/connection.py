@@ -139,7 +139,9 @@ class Connection:
         return data
 
     def _over_limit(self) -> bool:
-        return (
-            len(self._queue) > self._settings.queue_frames
-            or self._bytes > self._settings.queue_bytes
-        )
+        if len(self._queue) > self._settings.queue_frames:
+            return True
+        if self._bytes <= self._settings.queue_bytes:
+            return False
+        # An answer may be larger than all that may wait, and so would be too slow for everybody.
+        return self._bytes - max(map(len, self._queue)) > self._settings.queue_bytes

@@ -66,8 +66,8 @@ async def test_taking_waits_for_the_next_frame(connection: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("size", "fits"),
-    [(1, FRAMES), (BYTES // 2, 2), (BYTES, 1), (BYTES + 1, 0)],
-    ids=["frames", "bytes", "one full", "one too large"],
+    [(1, FRAMES), (BYTES // 2, 3), (BYTES, 2), (BYTES + 1, 1)],
+    ids=["frames", "bytes", "full", "larger than all that may wait"],
 )
 async def test_one_frame_too_many_ends_the_connection_as_too_slow(
     connection: Connection, size: int, fits: int
@@ -84,6 +84,18 @@ async def test_one_frame_too_many_ends_the_connection_as_too_slow(
         await connection.take()
     assert caught.value.close == TOO_SLOW
     assert connection.waiting == (0, 0)
+
+
+async def test_a_frame_larger_than_all_that_may_wait_is_sent_among_others(
+    connection: Connection,
+) -> None:
+    """The whole text of a long answer closed every socket of its chat as too slow."""
+    frames = [b"before", b"x" * BYTES * 3, b"after"]
+
+    for frame in frames:
+        connection.offer(frame)
+
+    assert await drain(connection) == frames
 
 
 async def test_a_slow_reader_of_words_gets_fewer_and_longer_ones(connection: Connection) -> None:
@@ -164,9 +176,11 @@ class Queue(RuleBasedStateMachine):
         return self.connection.ended is None
 
     def offer(self, frame: bytes) -> None:
+        was_empty = not self.connection._queue
         self.connection.offer(frame)
         if self.is_open:
             self.offered.append(frame)
+        assert self.is_open or not was_empty
 
     @precondition(lambda self: self.is_open)
     @rule(text=st.text("ab가", max_size=200), lost=st.booleans())
@@ -175,7 +189,7 @@ class Queue(RuleBasedStateMachine):
         self.offer(delta(self.offset, self.offset, text))
 
     @precondition(lambda self: self.is_open)
-    @rule(size=st.integers(0, 600))
+    @rule(size=st.integers(0, 600) | st.just(BYTES * 2))
     def tell(self, size: int) -> None:
         self.offer(encode({"type": "custom", "payload": "x" * size}))
 
@@ -198,7 +212,8 @@ class Queue(RuleBasedStateMachine):
     def bounds_hold(self) -> None:
         frames, size = self.connection.waiting
         assert frames == len(self.connection._queue) <= FRAMES
-        assert size == sum(map(len, self.connection._queue)) <= BYTES
+        sizes = [len(frame) for frame in self.connection._queue]
+        assert size == sum(sizes) <= BYTES + max(sizes, default=0)
 
     @invariant()
     def nothing_is_lost_moved_or_doubled(self) -> None:
