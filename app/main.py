@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from app.auth.routes import ENDPOINTS as AUTH
 from app.chats.routes import ENDPOINTS as CHATS
 from app.gateway.endpoint import Gateway
 from app.kit.clock import SystemClock
@@ -26,7 +27,7 @@ from app.web.middleware import EdgeMiddleware
 from app.web.openapi import document
 from app.web.routing import HANDLERS, routes
 
-ENDPOINTS = [*SESSIONS, *CHATS, *RUNS, *health.ENDPOINTS]
+ENDPOINTS = [*SESSIONS, *AUTH, *CHATS, *RUNS, *health.ENDPOINTS]
 SOCKET_PATHS = ("/ws/{session_id}", "/api/v1/chat/ws/{session_id}")
 
 

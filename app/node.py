@@ -15,6 +15,7 @@ from app.agents.models import load_model
 from app.agents.registry import AgentRegistry
 from app.agents.saver import Savers, open_savers
 from app.agents.types import Agent, Task
+from app.auth.logins import Logins
 from app.auth.tokens import Tokens, keep_secret
 from app.background import Work
 from app.chats.service import ChatService
@@ -47,6 +48,7 @@ log = structlog.get_logger()
 
 _PLAN_SECONDS = 30
 _EXPIRE_SECONDS = 30
+_LOGINS_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Node:
     agents: AgentRegistry
     knowledge: KnowledgeService
     chats: ChatService
+    logins: Logins
     sessions: SessionService
     worker: RunWorker
     retention: Retention
@@ -76,6 +79,7 @@ class Node:
             [
                 Job("expire_sessions", _EXPIRE_SECONDS, self.sessions.expire),
                 Job("relay_outbox", self.settings.events.relay_seconds, self.publisher.relay),
+                Job("end_logins", _LOGINS_SECONDS, self.logins.sweep),
                 Job("retention", self.settings.retention.every_seconds, self.retention.sweep),
             ]
         )
@@ -215,6 +219,7 @@ def _put_together(
         agents=registry,
         knowledge=knowledge,
         chats=chats,
+        logins=Logins(postgres=postgres, settings=settings.auth),
         sessions=sessions,
         worker=worker,
         retention=Retention(

@@ -4,12 +4,17 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
-from starlette.requests import Request
 
 from app.agents.types import Agent
 from app.auth.identity import Identity
+from app.auth.local import LocalAuth
+from app.auth.logins import Logins
+from app.auth.mail import Mailer
+from app.auth.passwords import Passwords
+from app.auth.throttle import Throttle
 from app.auth.tickets import TicketStore
 from app.background import Work, running
 from app.chats.service import ChatService
@@ -19,9 +24,10 @@ from app.gateway.handshake import Handshake
 from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError
-from app.kit.ids import ConnectionId, NodeId, SessionId
+from app.kit.ids import ConnectionId, LoginId, NodeId, SessionId, UserId, VisitorId
 from app.liveness.store import LivenessStore
 from app.node import Node, open_node
+from app.ownership.claims import ClaimService
 from app.runs.backlog import Backlog
 from app.runs.service import RunService
 from app.runs.signals import Kind, Signals, parse_signal
@@ -32,11 +38,13 @@ from app.sessions.types import Session
 from app.settings import Settings
 from app.storage.postgres import Postgres
 from app.sweeper.sweeper import Job, Sweeper
+from app.users.service import UserService
 from app.web.readiness import Readiness
 
 log = structlog.get_logger()
 
 _BACKLOG_SECONDS = 15
+_IDS_AT_ONCE = 500  # in one signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,10 @@ class Services:
     postgres: Postgres
     identity: Identity
     tickets: TicketStore
+    logins: Logins
+    local_auth: LocalAuth
+    users: UserService
+    claims: ClaimService
     chats: ChatService
     sessions: SessionService
     liveness: LivenessStore
@@ -72,7 +84,12 @@ class Services:
             "gateway": self.gateway,
             "readiness": self.readiness,
             "session_changed": self.session_changed,
-            "secure_cookies": self.secure_cookies,
+            "logins": self.logins,
+            "local_auth": self.local_auth,
+            "users": self.users,
+            "signed_out": self.signed_out,
+            "claim_visitor": self.claim_visitor,
+            "claim_session": self.claim_session,
             "body_bytes": self.settings.server.body_bytes,
         }
 
@@ -84,11 +101,7 @@ class Services:
             "expires_at": wire_time(session.expires_at),
             "seconds_left": str(session.seconds_left),
         }
-        try:
-            await self.signals.send(signal, **said)
-        except AppError as error:  # other nodes see it when they look the session up
-            log.warning("session_signal_failed", code=error.code)
-            self.on_signal({"kind": signal, **said})
+        await self._tell(signal, **said)
 
     def on_signal(self, signal: Mapping[str, str]) -> bool:
         """Take what a node, perhaps this one, says of sessions; False if it says other things."""
@@ -105,13 +118,43 @@ class Services:
             case "superseded":
                 older = map(ConnectionId, signal["connection_ids"].split())
                 self.watch.superseded(session_id, set(older))
+            case "signed_out":
+                self.watch.signed_out({LoginId(UUID(one)) for one in signal["login_ids"].split()})
+            case "claimed":
+                self.watch.claimed(map(SessionId, signal["session_ids"].split()))
             case _:
                 return False
         return True
 
-    def secure_cookies(self, request: Request) -> bool:
-        """Whether cookies for this request need HTTPS."""
-        return self.identity.is_secure(request)
+    async def signed_out(self, login_ids: Sequence[LoginId]) -> None:
+        """Close the sockets, on all nodes, that hang on sign-ins which have ended."""
+        for start in range(0, len(login_ids), _IDS_AT_ONCE):
+            some = login_ids[start : start + _IDS_AT_ONCE]
+            await self._tell("signed_out", login_ids=" ".join(one.hex for one in some))
+
+    async def claim_visitor(self, visitor_id: VisitorId, user_id: UserId, address: str) -> int:
+        """Make a visitor's chats a user's; return how many there were."""
+        claimed = await self.claims.claim_visitor(visitor_id, user_id, address=address)
+        await self._tell_claimed(claimed.sessions)
+        return len(claimed.chats)
+
+    async def claim_session(self, session_id: SessionId, user_id: UserId, address: str) -> None:
+        """Make one anonymous session's chat a user's."""
+        claimed = await self.claims.claim_session(session_id, user_id, address=address)
+        await self._tell_claimed(claimed.sessions)
+
+    async def _tell_claimed(self, session_ids: Sequence[SessionId]) -> None:
+        for start in range(0, len(session_ids), _IDS_AT_ONCE):
+            some = session_ids[start : start + _IDS_AT_ONCE]
+            await self._tell("claimed", session_ids=" ".join(some))
+
+    async def _tell(self, kind: Kind, **said: str) -> None:
+        """Tell every node, this one too, even if Redis does not answer."""
+        try:
+            await self.signals.send(kind, **said)
+        except AppError as error:  # other nodes see it when they look for themselves
+            log.warning("signal_failed", kind=kind, code=error.code)
+            self.on_signal({"kind": kind, **said})
 
 
 @contextlib.asynccontextmanager
@@ -137,7 +180,18 @@ async def build(
 def _put_together(node: Node) -> tuple[Services, list[Work]]:
     """Connect the parts. Returns them, and what must run beside them."""
     settings, stores, clock = node.settings, node.stores, node.clock
-    identity = Identity(node.tokens, secure_cookies=settings.server.secure_cookies)
+    logins = node.logins
+    identity = Identity(node.tokens, logins, secure_cookies=settings.server.secure_cookies)
+    mailer = Mailer(settings.mail, settings.data_dir / "mail")
+    local_auth = LocalAuth(
+        postgres=stores.postgres,
+        logins=logins,
+        passwords=Passwords(at_once=settings.auth.hashes_at_once),
+        throttle=Throttle(stores.redis, settings.auth),
+        mailer=mailer,
+        public_url=settings.server.public_url or f"http://{settings.host}:{settings.port}",
+        settings=settings.auth,
+    )
     tickets = TicketStore(stores.redis)
     hub = Hub(
         mend=node.publisher.mend,
@@ -162,6 +216,7 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
     watch = SessionWatch(
         hub=hub,
         sessions=node.sessions,
+        logins=logins,
         liveness=node.liveness,
         settings=settings,
         monotonic=clock.monotonic,
@@ -169,7 +224,11 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
     gateway = Gateway(
         hub=hub,
         handshake=Handshake(
-            sessions=node.sessions, identity=identity, tickets=tickets, settings=settings
+            sessions=node.sessions,
+            identity=identity,
+            tickets=tickets,
+            logins=logins,
+            settings=settings,
         ),
         runs=runs,
         snapshots=snapshots,
@@ -196,6 +255,10 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
         postgres=stores.postgres,
         identity=identity,
         tickets=tickets,
+        logins=logins,
+        local_auth=local_auth,
+        users=UserService(stores.postgres),
+        claims=ClaimService(stores.postgres),
         chats=node.chats,
         sessions=node.sessions,
         liveness=node.liveness,
@@ -218,6 +281,7 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
         lambda: node.follower.run(hub, on_signal=on_signal),
         hub.run,
         watch.run,
+        mailer.run,
         readiness.run,
         Sweeper([Job("look_at_backlog", _BACKLOG_SECONDS, backlog.look)]).run,
     ]

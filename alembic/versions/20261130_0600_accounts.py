@@ -15,9 +15,7 @@ def upgrade() -> None:
     op.add_column(
         "users", sa.Column("email_verified_at", sa.DateTime(timezone=True), nullable=True)
     )
-    op.add_column(
-        "users", sa.Column("type", sa.Text(), server_default="person", nullable=False)
-    )
+    op.add_column("users", sa.Column("type", sa.Text(), server_default="person", nullable=False))
     op.create_check_constraint(op.f("ck_users_type"), "users", "type IN ('person', 'external')")
     op.create_index("uq_users_email", "users", ["email"], unique=True)
     op.create_table(

@@ -27,7 +27,6 @@ from app.users.repository import UserRepository
 from app.users.types import User
 
 _PASSWORD_CHARS = (8, 128)  # NIST SP 800-63B asks for eight, and to allow at least 64
-_EMAIL_CHARS = 254
 
 
 class SignedIn(NamedTuple):
@@ -107,7 +106,7 @@ class LocalAuth:
             AccountDisabled: the password is right, but the operator says no.
             TooManyTries: for this account, or from this address.
         """
-        email = email.strip().casefold()[:_EMAIL_CHARS]
+        email = _sought(email)
         await self._throttle.enter(account=email, address=address)
         async with self._postgres.statement() as db:
             found = await AuthRepository(db).find_password(email)
@@ -164,7 +163,7 @@ class LocalAuth:
         Raises:
             TooManyTries: too many from this address.
         """
-        email = email.strip().casefold()[:_EMAIL_CHARS]
+        email = _sought(email)
         await self._throttle.enter(account=f"reset {email}", address=address)
         async with self._postgres.unit() as db:
             user = await UserRepository(db).find_by_email(email)
@@ -250,6 +249,14 @@ def folded(email: str) -> str:
     except EmailNotValidError as error:
         raise BadEmail("This is not an e-mail address.") from error
     return found.normalized.casefold()
+
+
+def _sought(email: str) -> str:
+    """Return what to look for; nothing is found under what is no address."""
+    try:
+        return folded(email)
+    except BadEmail:
+        return ""
 
 
 def check_password(password: str, email: str) -> None:

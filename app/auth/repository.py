@@ -19,8 +19,7 @@ _SET_PASSWORD = text(
     " changed_at = now()"
 )
 _LOGIN = (
-    "logins.id, user_id, expires_at,"
-    " extract(epoch FROM expires_at - now())::float8 AS seconds_left"
+    "logins.id, user_id, expires_at, extract(epoch FROM expires_at - now())::float8 AS seconds_left"
 )
 _ADD_LOGIN = text(
     "INSERT INTO logins (id, user_id, token_hash, expires_at)"
@@ -89,9 +88,7 @@ class AuthRepository:
 
     async def good_among(self, login_ids: list[LoginId]) -> set[LoginId]:
         """Return those of the sign-ins that are good."""
-        return {
-            LoginId(row.id) for row in await self._db.execute(_GOOD_AMONG, {"ids": login_ids})
-        }
+        return {LoginId(row.id) for row in await self._db.execute(_GOOD_AMONG, {"ids": login_ids})}
 
     async def end_login(self, login_id: LoginId) -> None:
         await self._db.execute(_END_LOGIN, {"id": login_id})

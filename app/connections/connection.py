@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable
 
-from app.kit.ids import ChatId, ConnectionId, SessionId, new_connection_id
+from app.kit.ids import ChatId, ConnectionId, LoginId, SessionId, new_connection_id
 from app.protocol.close import TOO_SLOW, Close, ConnectionEnded
 from app.protocol.deltas import merge_deltas
 from app.settings import ConnectionSettings
@@ -30,9 +30,11 @@ class Connection:
         "_settings",
         "chat_id",
         "expects_pong",
+        "good_until",
         "id",
         "jitter",
         "last_offer",
+        "login_id",
         "offset",
         "pinged_at",
         "sent_bytes",
@@ -52,6 +54,8 @@ class Connection:
         self.session_id = session_id
         self.chat_id = chat_id
         self.tab: str | None = None
+        self.login_id: LoginId | None = None  # the sign-in it was opened under, if any
+        self.good_until: float | None = None  # when that ends, by the clock
         self.offset = 0  # of the last event offered; set by the hub
         self.expects_pong = False  # the client said hello, so it answers pings
         self.pinged_at: float | None = None  # of a ping not yet answered

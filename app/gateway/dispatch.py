@@ -2,7 +2,7 @@
 
 import asyncio
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, assert_never
 
 import structlog
@@ -15,6 +15,7 @@ from app.observability.metrics import ACK_SECONDS, FRAME_ERRORS
 from app.protocol.close import PROTOCOL_ERROR, Close, rate_limited
 from app.protocol.codec import encode
 from app.protocol.frames import (
+    Auth,
     BlankText,
     Cancel,
     ClientFrame,
@@ -42,6 +43,9 @@ def _is_invisible(char: str) -> bool:
     return char in _FILLERS or unicodedata.category(char) in _INVISIBLE
 
 
+Command = Query | Cancel | Auth
+
+
 class Dispatch:
     """One connection's commands. They are done in their order, beside the reader: an unread
     frame would keep the transport from seeing pongs.
@@ -53,16 +57,18 @@ class Dispatch:
         session: Session,
         *,
         runs: RunService,
+        authenticate: Callable[[str], Awaitable[None]],
         settings: ProtocolSettings,
         monotonic: Callable[[], float],
     ) -> None:
         self._connection = connection
         self._session = session
         self._runs = runs
+        self._authenticate = authenticate
         self._settings = settings
         self._monotonic = monotonic
         # Lists: an empty deque takes 760 bytes, and most connections are idle.
-        self._commands: list[tuple[Query | Cancel, float]] = []
+        self._commands: list[tuple[Command, float]] = []
         self._recent: list[float] = []  # when the last frames came
         self._arrived = asyncio.Event()
         self._malformed = 0
@@ -79,7 +85,7 @@ class Dispatch:
             case Query():
                 self._check_text(frame)
                 self._enqueue(frame)
-            case Cancel():
+            case Cancel() | Auth():
                 self._enqueue(frame)
             case Pong():
                 self._connection.pinged_at = None
@@ -132,7 +138,7 @@ class Dispatch:
             self._arrived.clear()
             await self._arrived.wait()
 
-    def _enqueue(self, frame: Query | Cancel) -> None:
+    def _enqueue(self, frame: Command) -> None:
         if len(self._commands) >= self._settings.unacknowledged:
             raise RateLimited("Too many commands are not yet acknowledged.", retry_after_ms=1_000)
         self._commands.append((frame, self._monotonic()))
@@ -144,9 +150,9 @@ class Dispatch:
         if all(_is_invisible(char) for char in frame.query):
             raise BlankText("The message is blank.")
 
-    async def _do(self, frame: Query | Cancel) -> None:
+    async def _do(self, frame: Command) -> None:
         try:
-            fields = await (self._query(frame) if isinstance(frame, Query) else self._cancel(frame))
+            fields = await self._done(frame)
         except AppError as error:
             FRAME_ERRORS.labels(error.code).inc()
             log.info("command_refused", code=error.code, **error.context)
@@ -158,6 +164,16 @@ class Dispatch:
         else:
             if frame.id is not None:
                 self._connection.offer(encode({"type": "ack", "id": frame.id, **fields}))
+
+    async def _done(self, frame: Command) -> dict[str, Any]:
+        match frame:
+            case Query():
+                return await self._query(frame)
+            case Cancel():
+                return await self._cancel(frame)
+            case Auth():
+                await self._authenticate(frame.ticket)
+                return {}
 
     async def _query(self, frame: Query) -> dict[str, Any]:
         accepted = await self._runs.accept(

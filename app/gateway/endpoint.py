@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -15,7 +16,7 @@ from app.connections.connection import Connection
 from app.connections.hub import Entrance, Hub
 from app.gateway.dispatch import Dispatch
 from app.gateway.errors import error_reply
-from app.gateway.handshake import Handshake, origin_allowed, read_text
+from app.gateway.handshake import Entry, Handshake, origin_allowed, read_text
 from app.gateway.transport import abort, limit_goodbye
 from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, wire_time
@@ -111,7 +112,7 @@ class Gateway:
         self._shaking += 1
         try:
             await socket.accept(subprotocol=spoken)
-            session, hello = await self._handshake.shake(socket, socket.path_params["session_id"])
+            entry = await self._handshake.shake(socket, socket.path_params["session_id"])
         except ConnectionEnded as ended:
             await self._close(socket, ended.close)
             return
@@ -125,10 +126,11 @@ class Gateway:
             return
         finally:
             self._shaking -= 1
-        structlog.contextvars.bind_contextvars(session=short(session.session_id))
-        await self._serve(socket, session, hello)
+        structlog.contextvars.bind_contextvars(session=short(entry.session.session_id))
+        await self._serve(socket, entry)
 
-    async def _serve(self, socket: WebSocket, session: Session, hello: Hello | None) -> None:
+    async def _serve(self, socket: WebSocket, entry: Entry) -> None:
+        session = entry.session
         connection = Connection(
             session_id=session.session_id,
             chat_id=session.chat_id,
@@ -140,6 +142,7 @@ class Gateway:
         if (refusal := self._goodbye or (TOO_MANY_CONNECTIONS if full else None)) is not None:
             await self._close(socket, refusal)
             return
+        self._watch.signed_in(connection, entry.login)
         self._hub.admit(connection)
         self._watch.add(session)
         CONNECTIONS.set(self._hub.count)
@@ -149,7 +152,7 @@ class Gateway:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write(socket, connection))
-                await self._converse(socket, connection, session, hello, group)
+                await self._converse(socket, connection, session, entry.hello, group)
         except* WebSocketDisconnect as gone:
             left = _first(gone, WebSocketDisconnect).code
         except* ConnectionEnded as ended:
@@ -188,6 +191,7 @@ class Gateway:
             connection,
             session,
             runs=self._runs,
+            authenticate=partial(self._authenticate, connection, session),
             settings=protocol,
             monotonic=self._clock.monotonic,
         )
@@ -195,6 +199,7 @@ class Gateway:
         if hello is None:
             hello, first = await self._await_hello(socket)
         greeted = hello is not None
+        await self._check_login(connection)
         await self._enter(connection, session, hello)
         working = False
         while True:
@@ -222,6 +227,18 @@ class Gateway:
             if dispatch.has_work and not working:
                 working = True
                 group.create_task(dispatch.run())
+
+    async def _check_login(self, connection: Connection) -> None:
+        try:
+            await self._watch.check_login(connection)
+        except Unavailable as error:
+            raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
+
+    async def _authenticate(self, connection: Connection, session: Session, ticket: str) -> None:
+        """Let a connection hang on the sign-in of a new ticket instead of its old one."""
+        login = await self._handshake.redeem(ticket, session)
+        self._watch.signed_in(connection, login)
+        await self._watch.check_login(connection)
 
     async def _await_hello(self, socket: WebSocket) -> tuple[Hello | None, str | None]:
         """Return the hello if it comes at once, or else the first other frame, or nothing."""

@@ -1,14 +1,16 @@
 """From an upgrade request to a connection that may speak: who, which session, from where."""
 
 import asyncio
+from typing import NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.auth.errors import Unauthenticated
 from app.auth.identity import Identity
+from app.auth.logins import Logins
 from app.auth.origins import may_act
 from app.auth.tickets import TicketStore
-from app.auth.types import Caller
+from app.auth.types import Caller, Login
 from app.kit.errors import AppError
 from app.kit.ids import parse_session_id
 from app.protocol.close import (
@@ -38,6 +40,14 @@ def origin_allowed(socket: WebSocket, origins: list[str]) -> bool:
     return origin is None or may_act(origin, socket.headers.get("host"), origins)
 
 
+class Entry(NamedTuple):
+    """Who may speak: on which session, and under which sign-in if it is a user's."""
+
+    session: Session
+    hello: Hello | None  # if it had to be read for its ticket
+    login: Login | None
+
+
 class Handshake:
     """Finds the session and checks the credential. The socket is accepted already, so that
     a client can be told in a close code what is wrong.
@@ -49,15 +59,17 @@ class Handshake:
         sessions: SessionService,
         identity: Identity,
         tickets: TicketStore,
+        logins: Logins,
         settings: Settings,
     ) -> None:
+        self._logins = logins
         self._sessions = sessions
         self._identity = identity
         self._tickets = tickets
         self._settings = settings
 
-    async def shake(self, socket: WebSocket, session_id: str) -> tuple[Session, Hello | None]:
-        """Return the session, and the hello if it had to be read for its ticket.
+    async def shake(self, socket: WebSocket, session_id: str) -> Entry:
+        """Return the session and what opens it.
 
         Unknown, expired and foreign sessions are one answer, whatever the credential.
 
@@ -73,7 +85,7 @@ class Handshake:
             raise ConnectionEnded(SESSION_NOT_FOUND)
         try:
             session = await self._sessions.get(parsed)
-            caller = self._identity.caller(socket)
+            caller = await self._identity.caller(socket)
         except SessionNotFound:
             raise ConnectionEnded(SESSION_NOT_FOUND) from None
         except Unauthenticated:
@@ -81,21 +93,43 @@ class Handshake:
         except AppError as error:
             raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
         if self._suffices(session, caller):
-            return session, None
-        if caller.session_id is not None:  # a good token, but another session's
+            return Entry(session, None, None if session.owner.is_anonymous else caller.login)
+        if caller.token is not None:  # a good token, but another session's
             raise ConnectionEnded(SESSION_NOT_FOUND)
         hello = await self._hello(socket)
         if hello.ticket is None:
             raise ConnectionEnded(UNAUTHENTICATED)
         try:
-            redeemed = await self._tickets.redeem(hello.ticket)
+            login = await self.redeem(hello.ticket, session)
+        except Unauthenticated:
+            raise ConnectionEnded(UNAUTHENTICATED) from None
+        except SessionNotFound:
+            raise ConnectionEnded(SESSION_NOT_FOUND) from None
         except AppError as error:
             raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
+        return Entry(session, hello, login)
+
+    async def redeem(self, ticket: str, session: Session) -> Login | None:
+        """Void a ticket; return the sign-in it was given out under, None for a visitor's.
+
+        Raises:
+            Unauthenticated: it is unknown, used or expired, or the sign-in has ended.
+            SessionNotFound: it is another session's, or another owner's.
+            Unavailable: a store does not answer.
+        """
+        redeemed = await self._tickets.redeem(ticket)
         if redeemed is None:
-            raise ConnectionEnded(UNAUTHENTICATED)
-        if redeemed != session.session_id:
-            raise ConnectionEnded(SESSION_NOT_FOUND)
-        return session, hello
+            raise Unauthenticated("The ticket is not good.")
+        if redeemed.session_id != session.session_id:
+            raise SessionNotFound("The ticket is for another session.")
+        login = None
+        if redeemed.login_id is not None:
+            login = await self._logins.find_by_id(redeemed.login_id)
+            if login is None:
+                raise Unauthenticated("The sign-in of this ticket has ended.")
+        if session.user_id != (login.user_id if login else None):  # claimed meanwhile
+            raise SessionNotFound("The ticket is for another session.")
+        return login
 
     def _suffices(self, session: Session, caller: Caller) -> bool:
         if self._sessions.may_use(session, caller):

@@ -2,16 +2,28 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import structlog
 
+from app.auth.logins import Logins
+from app.auth.types import Login
+from app.connections.connection import Connection
 from app.connections.hub import Hub
 from app.kit.clock import wire_time
 from app.kit.errors import AppError
-from app.kit.ids import ConnectionId, SessionId
+from app.kit.ids import ConnectionId, LoginId, SessionId
 from app.liveness.store import LivenessStore
-from app.protocol.close import NO_PONG, SESSION_ENDED, SESSION_NOT_FOUND, SUPERSEDED
+from app.protocol.close import (
+    CREDENTIALS_AGED,
+    NO_PONG,
+    SESSION_ENDED,
+    SESSION_NOT_FOUND,
+    SUPERSEDED,
+    UNAUTHENTICATED,
+    Close,
+    ConnectionEnded,
+)
 from app.protocol.codec import encode
 from app.sessions.errors import SessionNotFound
 from app.sessions.service import SessionService
@@ -31,10 +43,12 @@ class SessionWatch:
         *,
         hub: Hub,
         sessions: SessionService,
+        logins: Logins,
         liveness: LivenessStore,
         settings: Settings,
         monotonic: Callable[[], float],
     ) -> None:
+        self._logins = logins
         self._hub = hub
         self._sessions = sessions
         self._liveness = liveness
@@ -60,6 +74,23 @@ class SessionWatch:
         for connection in list(self._hub.of_session(session_id)):
             if connection.id in older:
                 connection.end(SUPERSEDED)
+
+    def signed_in(self, connection: Connection, login: Login | None) -> None:
+        """Let a socket live for as long as the sign-in it was opened under."""
+        connection.login_id = login.id if login else None
+        connection.good_until = self._monotonic() + login.seconds_left if login else None
+
+    def signed_out(self, login_ids: Collection[LoginId], close: Close = UNAUTHENTICATED) -> None:
+        """Close the sockets here that hang on sign-ins which have ended."""
+        for connection in self._hub:
+            if connection.login_id in login_ids:
+                connection.finish(close)
+
+    def claimed(self, session_ids: Iterable[SessionId]) -> None:
+        """Have sessions' sockets here come back as the user whose the sessions are now."""
+        for session_id in session_ids:
+            for connection in list(self._hub.of_session(session_id)):
+                connection.finish(CREDENTIALS_AGED)
 
     def ended(self, session_id: SessionId) -> None:
         """Close the session's sockets here: its owner has ended it."""
@@ -89,10 +120,12 @@ class SessionWatch:
         beat_at = self._monotonic()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
+            self._check_credentials()
             await self._do(self._check_ends)
             if self._monotonic() >= beat_at:
                 beat_at = self._monotonic() + self._settings.liveness.beat_seconds
                 await self._do(self._check_all)
+                await self._do(self._check_logins)
                 await self._do(self.beat)
 
     async def beat(self) -> None:
@@ -135,6 +168,30 @@ class SessionWatch:
                 self._warned.discard(session_id)
             elif end <= now or (end - now <= warn and session_id not in self._warned):
                 await self._look_up(session_id)
+
+    def _check_credentials(self) -> None:
+        now = self._monotonic()
+        for connection in self._hub:
+            if connection.good_until is not None and connection.good_until <= now:
+                connection.finish(CREDENTIALS_AGED)
+
+    async def _check_logins(self) -> None:
+        """Notice sign-ins that were ended on another node: its word may have been lost."""
+        held = {one.login_id for one in self._hub if one.login_id is not None}
+        good = await self._logins.good_among(list(held))
+        self.signed_out(held - good)
+
+    async def check_login(self, connection: Connection) -> None:
+        """Look once more whether a new socket's sign-in is good: it may have been ended
+        between that look and its admission, when nobody could have closed the socket.
+
+        Raises:
+            ConnectionEnded: it is not.
+            Unavailable: the database does not answer.
+        """
+        login_id = connection.login_id
+        if login_id is not None and login_id not in await self._logins.good_among([login_id]):
+            raise ConnectionEnded(UNAUTHENTICATED)
 
     async def _check_all(self) -> None:
         """Notice sessions that another node has ended: its word may have been lost."""

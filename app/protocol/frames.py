@@ -90,6 +90,14 @@ class Cancel(Frame):
     run_id: Ref | None = None  # default: the active run
 
 
+class Auth(Frame):
+    """A new ticket for the same session, before the sign-in of the last one ends."""
+
+    type: Literal["auth"]
+    ticket: Annotated[str, Field(max_length=256), _Storable]
+    id: Ref | None = None
+
+
 class Pong(Frame):
     type: Literal["pong"]
 
@@ -101,8 +109,8 @@ class Ping(Frame):
     id: Ref | None = None
 
 
-ClientFrame = Hello | Query | Cancel | Pong | Ping
-_TYPES = frozenset({"hello", "query", "cancel", "pong", "ping"})
+ClientFrame = Hello | Query | Cancel | Auth | Pong | Ping
+_TYPES = frozenset({"hello", "query", "cancel", "auth", "pong", "ping"})
 _ADAPTER: TypeAdapter[ClientFrame] = TypeAdapter(
     Annotated[ClientFrame, Field(discriminator="type")]
 )

@@ -8,7 +8,9 @@ from app.events.follower import SIGNALS
 from app.protocol.codec import decode, encode
 from app.storage.redis import redis_errors
 
-Kind = Literal["cancel", "wake", "session_ended", "session_extended", "superseded"]
+Kind = Literal[
+    "cancel", "wake", "session_ended", "session_extended", "superseded", "signed_out", "claimed"
+]
 
 
 class Signals:

@@ -28,8 +28,7 @@ _UPDATE_PROFILE = text(
     "  nullif(:avatar_url, ''))"
     " ON CONFLICT (user_id) DO UPDATE SET "
     + ", ".join(
-        f"{name} = CASE WHEN CAST(:{name} AS text) IS NULL THEN p.{name}"
-        f" ELSE EXCLUDED.{name} END"
+        f"{name} = CASE WHEN CAST(:{name} AS text) IS NULL THEN p.{name} ELSE EXCLUDED.{name} END"
         for name in Profile._fields
     )
 )
