@@ -53,7 +53,7 @@ class Mailer:
         message["From"] = self._settings.sender
         message["To"] = to
         message["Subject"] = subject
-        message.set_content(text)
+        message.set_content(text, cte="8bit")  # a link must stay whole, also in a file
         try:
             self._queue.put_nowait(message)
         except asyncio.QueueFull:

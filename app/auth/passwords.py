@@ -43,7 +43,8 @@ class Passwords:
             TooBusy: too many wait already.
         """
         async with self._place():
-            right = await asyncio.to_thread(self._verify, stored or self._nobodys, password)
+            given = self._nobodys if stored is None else stored
+            right = await asyncio.to_thread(self._verify, given, password)
         return right and stored is not None
 
     def _verify(self, stored: str, password: str) -> bool:

@@ -40,12 +40,12 @@ class Tokens:
 
     def check_session_token(self, token: str) -> SessionToken | None:
         """Return what a token says, or None if it is not one of ours."""
-        body, _, mac = token.removeprefix(_TOKEN_PREFIX).rpartition("_")
-        session, _, login = body.partition("_")
+        session, _, rest = token.removeprefix(_TOKEN_PREFIX).partition("_")
+        login, _, mac = rest.partition("_")
         session_id = parse_session_id(session)
         if session_id is None or not token.startswith(_TOKEN_PREFIX):
             return None
-        if not self._same(mac, self._mac("session", body)):
+        if not self._same(mac, self._mac("session", f"{session}_{login}")):
             return None
         return SessionToken(session_id, None if login == _NO_LOGIN else LoginId(UUID(login)))
 

@@ -7,8 +7,10 @@ from typing import Any, assert_never
 
 import structlog
 
+from app.auth.types import Login
 from app.connections.connection import Connection
 from app.gateway.errors import NotNow, RateLimited, error_reply
+from app.kit.clock import wire_time
 from app.kit.errors import AppError
 from app.kit.ids import RunId, parse_uuid
 from app.observability.metrics import ACK_SECONDS, FRAME_ERRORS
@@ -57,7 +59,7 @@ class Dispatch:
         session: Session,
         *,
         runs: RunService,
-        authenticate: Callable[[str], Awaitable[None]],
+        authenticate: Callable[[str], Awaitable[Login | None]],
         settings: ProtocolSettings,
         monotonic: Callable[[], float],
     ) -> None:
@@ -172,8 +174,8 @@ class Dispatch:
             case Cancel():
                 return await self._cancel(frame)
             case Auth():
-                await self._authenticate(frame.ticket)
-                return {}
+                login = await self._authenticate(frame.ticket)
+                return {"expires_at": wire_time(login.expires_at) if login else None}
 
     async def _query(self, frame: Query) -> dict[str, Any]:
         accepted = await self._runs.accept(

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.chats.errors import ChatNotFound
+from app.auth.types import Login
 from app.connections.connection import Connection
 from app.connections.hub import Entrance, Hub
 from app.gateway.dispatch import Dispatch
@@ -234,11 +235,14 @@ class Gateway:
         except Unavailable as error:
             raise ConnectionEnded(STORAGE_UNAVAILABLE) from error
 
-    async def _authenticate(self, connection: Connection, session: Session, ticket: str) -> None:
+    async def _authenticate(
+        self, connection: Connection, session: Session, ticket: str
+    ) -> Login | None:
         """Let a connection hang on the sign-in of a new ticket instead of its old one."""
         login = await self._handshake.redeem(ticket, session)
         self._watch.signed_in(connection, login)
         await self._watch.check_login(connection)
+        return login
 
     async def _await_hello(self, socket: WebSocket) -> tuple[Hello | None, str | None]:
         """Return the hello if it comes at once, or else the first other frame, or nothing."""

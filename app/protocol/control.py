@@ -100,12 +100,13 @@ class Live(TypedDict):
     offset: int
 
 
-class QueryAck(TypedDict):
+class Ack(TypedDict):
     type: Literal["ack"]
     id: str
-    run_id: str
+    run_id: NotRequired[str]  # of a query and a cancel
     message_id: NotRequired[str]  # of a query
     duplicate: NotRequired[bool]  # of a query
+    expires_at: NotRequired[str | None]  # of an auth: when its sign-in ends; null: a visitor's
 
 
 class ErrorReply(TypedDict):
@@ -146,7 +147,7 @@ Control = (
     Welcome
     | Snapshot
     | Live
-    | QueryAck
+    | Ack
     | ErrorReply
     | PingFrame
     | PongFrame

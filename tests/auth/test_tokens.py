@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from app.auth.tokens import Tokens, keep_secret
-from app.kit.ids import new_session_id, new_visitor_id
+from app.kit.ids import new_login_id, new_session_id, new_visitor_id
 
 TOKENS = Tokens(b"0123456789abcdef0123456789abcdef")
 OTHER = Tokens(b"another secret that is as long..")
@@ -17,7 +17,15 @@ OTHER = Tokens(b"another secret that is as long..")
 def test_a_session_token_names_its_session() -> None:
     session_id = new_session_id()
 
-    assert TOKENS.check_session_token(TOKENS.session_token(session_id)) == session_id
+    assert TOKENS.check_session_token(TOKENS.session_token(session_id)) == (session_id, None)
+
+
+def test_a_session_token_names_the_sign_in_it_was_given_out_under() -> None:
+    session_id, login_id = new_session_id(), new_login_id()
+    token = TOKENS.session_token(session_id, login_id)
+
+    assert TOKENS.check_session_token(token) == (session_id, login_id)
+    assert token != TOKENS.session_token(session_id)
 
 
 def test_a_token_is_the_same_every_time() -> None:
@@ -60,7 +68,7 @@ def test_a_proof_for_one_purpose_is_none_for_another() -> None:
     mac = TOKENS.visitor_cookie(visitor).partition(".")[2]
     session_id = f"session-{UUID(int=visitor.int)}"
 
-    assert TOKENS.check_session_token(f"cst_{session_id}_{mac}") is None
+    assert TOKENS.check_session_token(f"cst_{session_id}_0_{mac}") is None
 
 
 def test_the_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:

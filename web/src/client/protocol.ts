@@ -131,6 +131,7 @@ export type ClientFrame =
       on_busy?: "queue" | "reject" | "replace";
     }
   | { type: "cancel"; id: string; run_id?: string }
+  | { type: "auth"; id: string; ticket: string }
   | { type: "answer"; id: string; question_id: string; value: unknown }
   | { type: "pong" }
   | { type: "ping"; id?: string };
