@@ -134,11 +134,10 @@ class Execution:
 
     async def _work(self, emitter: Emitter) -> Outcome | None:
         """Run the graph to its end. Never raises but for being cancelled."""
+        limit = asyncio.timeout(self._settings.timeout_seconds)
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
+            async with limit:
                 answer = await self._stream(emitter)
-        except TimeoutError:
-            return _timed_out(emitter)
         except Drained:
             self.stop = self.stop or "handover"
             return None
@@ -155,6 +154,8 @@ class Execution:
         except (Exception, asyncio.CancelledError) as error:
             if _is_cancelled(error):
                 raise
+            if limit.expired() and isinstance(error, TimeoutError):
+                return _timed_out(emitter)
             if self.stop is None:  # and none of it is shown
                 log.error("agent_crashed", agent=self.run.agent, exc_info=error)
             message = "Something went wrong while answering."

@@ -5,6 +5,7 @@ import time
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.embedded.servers import Addresses
 from app.runs import execution
@@ -60,6 +61,19 @@ async def test_an_agent_that_fails_says_nothing_of_its_insides(node: Node) -> No
     assert await stored(node, ack) == [("partial", "failed")]
     row = await run_row(node, ack["run_id"])
     assert (row.status, row.error_code) == ("failed", "internal")
+
+
+async def test_a_timeout_of_the_agents_own_is_a_bug_of_the_agents(node: Node) -> None:
+    """It was told as the run's, which it was not, and nothing of it was logged."""
+    client = node.client()
+    session = await client.start(agent="impatient")
+    async with client.socket(session, hello={}) as socket:
+        with capture_logs() as logs:
+            await socket.ask("hello")
+            end = await socket.until_end()
+
+    assert (end["type"], end["code"]) == ("run_failed", "internal")
+    assert "agent_crashed" in [entry["event"] for entry in logs]
 
 
 async def test_an_agent_without_an_answer_fails_and_says_so(node: Node) -> None:
