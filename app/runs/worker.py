@@ -260,6 +260,8 @@ class RunWorker:
             await self._signals.send("wake")
         except AppError as error:  # they find the work by their poll
             log.warning("wake_failed", code=error.code)
+        except Exception:
+            log.exception("wake_crashed")
 
     async def _announce(self, durable: Durable) -> None:
         try:
