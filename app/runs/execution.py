@@ -112,7 +112,8 @@ class Execution:
             return self._verdict(None if drive.cancelled() else drive.result(), emitter)
         self._is_abandoned = True
         log.error("run_abandoned")  # a thread of it may still be at work
-        return self._verdict(_timed_out(emitter), emitter)
+        outcome = self._verdict(_timed_out(emitter), emitter)
+        return outcome and outcome._replace(abandoned=True)
 
     def _wait_at_most(self, seconds: float | None) -> None:
         if self._alarm is not None:

@@ -34,6 +34,7 @@ class Outcome(NamedTuple):
     text: str
     answer: Answer | None = None
     error: AppError | None = None
+    abandoned: bool = False  # the graph did not let itself be stopped: it may still be at work
 
 
 class Accepted(NamedTuple):

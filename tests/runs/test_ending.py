@@ -114,7 +114,7 @@ async def test_a_graph_that_ignores_its_timeout_is_left_alone(
             end = await socket.until_end()
             seconds = time.monotonic() - began
 
-    assert (end["type"], end["code"]) == ("run_failed", "run_timeout")
+    assert (end["type"], end["code"], end["abandoned"]) == ("run_failed", "run_timeout", True)
     assert seconds < 2
 
 
