@@ -135,8 +135,9 @@ class RunSettings(_Group):
     """How often a node looks for runs nobody works on, signals apart."""
     patience_seconds: float = Field(default=30, gt=0)
     """A run that waits longer than this for a free place is warned of in the log."""
-    max_attempts: int = Field(default=3, ge=1)
-    """Executions of one run before it ends as failed."""
+    max_losses: int = Field(default=2, ge=1)
+    """A run that has lost its node so often, by a crash or a lapsed lease, ends as failed. Runs
+    that a stopping node hands over do not count."""
     timeout_seconds: float = Field(default=600, gt=0)
     """Longest one execution of a run may take."""
     team_seconds: float = Field(default=60, gt=0)

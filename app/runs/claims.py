@@ -48,7 +48,7 @@ class Claims:
             )
 
     async def claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
-        """Take a run over, or end it if it was tried too often.
+        """Take a run over, or end it if it was lost too often.
 
         Returns the claim and the events it committed, which come before all others of this
         attempt; None if another node was first or there is nothing left to execute.
@@ -73,10 +73,8 @@ class Claims:
             )
             if numbers is None or claim is None or claim.attempt != candidate.attempt + 1:
                 raise _TakenByAnother
-            # A run that was handed over is not given up: its node was well.
-            is_lost = candidate.lease_owner is not None
-            exhausted = is_lost and claim.attempt > self._settings.max_attempts
-            reason = "owner_lost" if is_lost else "handover"
+            exhausted = claim.losses >= self._settings.max_losses
+            reason = "handover" if candidate.lease_owner is None else "owner_lost"
             if exhausted:
                 error = TooManyAttempts("The answer failed again and again.")
                 last = self._event(

@@ -24,6 +24,7 @@ class Claim(NamedTuple):
     owner: Owner
     attempt: int
     fence: int
+    losses: int = 0  # how often its node was lost
     stopping: bool = False  # its person has asked it to stop
 
 

@@ -268,7 +268,7 @@ async def test_a_run_whose_lease_lapsed_while_postgres_was_away_goes_on_after(
     own: Addresses,
 ) -> None:
     gate = new_gate()
-    tireless = {**HASTY, "lease_seconds": 0.6, "max_attempts": 50}
+    tireless = {**HASTY, "lease_seconds": 0.6, "max_losses": 50}
     async with behind(own, patience=1, **tireless) as (node, proxies):
         session = await start(node)
         ack = await node.services.runs.accept(session, f"say:a wait:{gate} say:b")

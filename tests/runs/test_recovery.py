@@ -143,9 +143,11 @@ async def test_a_drain_hands_over_between_two_steps(own: Addresses) -> None:
 
 
 async def test_handing_over_is_not_held_against_a_run(own: Addresses) -> None:
-    """Three deployments in a row ended a long run as failed: each counted as an attempt."""
+    """Three deployments in a row and then one crash ended a long run as failed: each had
+    counted as an attempt.
+    """
     gate = new_gate()
-    settings = make_settings(own, runs={**HASTY, "lease_seconds": 60, "max_attempts": 1})
+    settings = make_settings(own, runs=HASTY)
     async with contextlib.AsyncExitStack() as stack:
         node = await stack.enter_async_context(begin(settings))
         session = await node.client().start(agent=NAME)
@@ -156,15 +158,19 @@ async def test_handing_over_is_not_held_against_a_run(own: Addresses) -> None:
             await node.services.worker.drain(0)
             await until(partial(_is_at, following, ack["run_id"], attempt))
             node = following
+        last = await stack.enter_async_context(begin(settings))
+        vanish(node)
+        await until(partial(_is_at, last, ack["run_id"], 5))
         GATES.open(gate)
-        await until(lambda: _has_ended(node, ack["run_id"]))
+        await until(lambda: _has_ended(last, ack["run_id"]))
+        row = await run_row(last, ack["run_id"])
 
-        assert (await run_row(node, ack["run_id"])).status == "completed"
+    assert (row.status, row.attempt, row.losses) == ("completed", 5, 1)
 
 
-async def test_a_run_that_kills_its_nodes_is_given_up(own: Addresses) -> None:
+async def test_a_run_that_kills_its_node_twice_is_given_up(own: Addresses) -> None:
     gate = new_gate()
-    settings = make_settings(own, runs={**HASTY, "lease_seconds": 0.5, "max_attempts": 2})
+    settings = make_settings(own, runs=HASTY)
     async with begin(settings) as first, begin(settings) as second, begin(settings) as third:
         session = await first.client().start(agent=NAME)
         async with third.client().socket(session, hello={}) as socket:
