@@ -2,20 +2,15 @@
 
 from collections.abc import Sequence
 
-import structlog
-
 from app.chats.repository import ChatRepository
-from app.events.outbox import Durable, EventPublisher, outgoing_events
+from app.events.outbox import Durable, EventPublisher
 from app.kit.clock import Clock, wire_time
 from app.kit.ids import NodeId
 from app.protocol.events import Event, event
-from app.runs.errors import TooManyAttempts
 from app.runs.repository import RunRepository
-from app.runs.types import Candidate, Claim, End
+from app.runs.types import Candidate, Claim
 from app.settings import RunSettings
 from app.storage.postgres import Postgres
-
-log = structlog.get_logger()
 
 
 class _TakenByAnother(Exception):
@@ -48,10 +43,10 @@ class Claims:
             )
 
     async def claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
-        """Take a run over, or end it if it was lost too often.
+        """Take a run over.
 
         Returns the claim and the events it committed, which come before all others of this
-        attempt; None if another node was first or there is nothing left to execute.
+        attempt; None if another node was first.
         """
         try:
             return await self._claim(candidate)
@@ -73,34 +68,17 @@ class Claims:
             )
             if numbers is None or claim is None or claim.attempt != candidate.attempt + 1:
                 raise _TakenByAnother
-            exhausted = claim.losses >= self._settings.max_losses
-            reason = "handover" if candidate.lease_owner is None else "owner_lost"
-            if exhausted:
-                error = TooManyAttempts("The answer failed again and again.")
-                last = self._event(
-                    claim, "run_failed", code=error.code, message=error.message, retryable=False
-                )
-                events = [self._event(claim, "run_resumed", reason=reason), last]
-            elif resumes:
+            if resumes:
+                reason = "handover" if candidate.lease_owner is None else "owner_lost"
                 events = [
                     self._event(claim, "run_resumed", reason=reason),
                     self._event(claim, "message_reset", message_id=str(claim.answer_id)),
                 ]
             else:
                 events = [self._event(claim, "run_started", message_id=str(claim.message_id))]
-            last_seq = numbers.outbox_seq
-            if exhausted:
-                told = outgoing_events(events, last_seq=last_seq)
-                await runs.finish(_given_up(claim), told)
-                durable = Durable(claim.chat_id, claim.fence, told)
-            else:
-                durable = await self._publisher.store(
-                    db, claim.chat_id, events, last_seq=last_seq, fence=claim.fence
-                )
-        if exhausted:
-            log.error("run_given_up", run_id=str(claim.run_id), attempts=claim.attempt)
-            await self._publisher.publish_durable(durable)
-            return None
+            durable = await self._publisher.store(
+                db, claim.chat_id, events, last_seq=numbers.outbox_seq, fence=claim.fence
+            )
         return claim, durable
 
     def _event(self, claim: Claim, type_: str, **fields: object) -> Event:
@@ -111,13 +89,3 @@ class Claims:
             attempt=claim.attempt,
             **fields,
         )
-
-
-def _given_up(run: Claim) -> End:
-    return End(
-        run_id=run.run_id,
-        chat_id=run.chat_id,
-        fence=run.fence,
-        status="failed",
-        error_code=TooManyAttempts.code,
-    )

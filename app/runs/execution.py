@@ -12,7 +12,7 @@ from app.events.errors import StaleFence
 from app.kit.clock import Clock
 from app.kit.errors import AppError, Unavailable
 from app.runs.emitter import Emitter
-from app.runs.errors import AnswerTooLong, RunTimeout
+from app.runs.errors import AnswerTooLong, RunTimeout, TooManyAttempts
 from app.runs.steps import as_event
 from app.runs.types import Claim, Outcome
 from app.sessions.errors import UnknownAgent
@@ -52,7 +52,8 @@ class Execution:
         clock: Clock,
     ) -> None:
         self.run = run
-        self.agent = agent
+        # where even making the thread fit has cost a node, it stays as it is
+        self.agent = agent if run.losses <= settings.max_losses else None
         self.task = task
         self.stop: Why | None = None  # the first reason; what the run's end depends on
         self.leased_until = clock.monotonic() + settings.lease_seconds
@@ -91,13 +92,18 @@ class Execution:
         self.leased_until = asked_at + self._settings.lease_seconds
 
     async def outcome(self, group: asyncio.TaskGroup, emitter: Emitter) -> Outcome | None:
-        """Drive the graph; return how it ended, or None if that is not ours to say.
+        """Drive the graph; return how it ended, or None if that is not ours to say. A run that
+        has lost its node too often ends as failed, and its graph is not driven again.
 
         The drive belongs to ``group``, which outlives the run: an abandoned graph must not
         hold up its run's end.
         """
         if self.stop is not None:
             return self._verdict(None, emitter)
+        if self.run.losses >= self._settings.max_losses:
+            log.error("run_given_up", losses=self.run.losses)
+            error = TooManyAttempts("The answer failed again and again.")
+            return Outcome("failed", "", error=error)
         self._drive = drive = group.create_task(self._work(emitter))
         drive.add_done_callback(lambda _: self._over.set())
         self._wait_at_most(self._settings.timeout_seconds + _ABANDON_SECONDS)
