@@ -101,9 +101,11 @@ _CLAIM = text(
     "  m.text, c.user_id, c.visitor_id, r.attempt, r.fence, r.losses,"
     "  r.cancel_requested_at IS NOT NULL AS stopping"
 )
+# Locked in the order in which writers of checkpoints do, or each could wait for the other.
 _RENEW = text(
     "UPDATE runs SET lease_until = now() + make_interval(secs => :lease)"
-    " WHERE id = ANY(:run_ids) AND lease_owner = :node AND status = 'running'"
+    " WHERE id IN (SELECT id FROM runs WHERE id = ANY(:run_ids) AND lease_owner = :node"
+    "  AND status = 'running' ORDER BY id FOR NO KEY UPDATE)"
     " RETURNING id, fence, cancel_requested_at"
 )
 _RELEASE = text(
