@@ -189,7 +189,8 @@ class DatabaseSettings(_Group):
     connect_seconds: float = Field(default=5, gt=0)
     """Longest wait for a new connection or for a free one."""
     statement_seconds: float = Field(default=10, gt=0)
-    """Longest one statement may take."""
+    """Longest one statement may take, and longest a transaction may wait for its next one: then
+    Postgres takes it back, so that a node that is gone keeps nothing locked."""
     migrate: bool = True
     """Whether ``serve`` brings the tables up to date before it starts."""
 

@@ -12,6 +12,10 @@ from app.runs.types import Candidate, Claim
 from app.settings import RunSettings
 from app.storage.postgres import Postgres
 
+# Who holds a chat's lock has it for milliseconds, unless its node is gone: then another
+# candidate is served first.
+_LOCK_SECONDS = 1
+
 
 class _TakenByAnother(Exception):
     """The candidate is no longer to be had; the transaction is rolled back."""
@@ -47,6 +51,9 @@ class Claims:
 
         Returns the claim and the events it committed, which come before all others of this
         attempt; None if another node was first.
+
+        Raises:
+            Unavailable: Postgres does not answer, or the chat is locked for long.
         """
         try:
             return await self._claim(candidate)
@@ -54,7 +61,7 @@ class Claims:
             return None
 
     async def _claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
-        async with self._postgres.unit() as db:
+        async with self._postgres.unit(lock_seconds=_LOCK_SECONDS) as db:
             chats, runs = ChatRepository(db), RunRepository(db)
             resumes = candidate.attempt > 0
             numbers = await chats.advance_for_system(

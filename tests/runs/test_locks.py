@@ -1,6 +1,7 @@
 """Who waits for whom in Postgres, and who does not."""
 
 import asyncio
+import contextlib
 from uuid import UUID, uuid4
 
 import psycopg
@@ -15,12 +16,14 @@ from app.kit.ids import RunId
 from app.storage.addresses import for_psycopg
 from tests.conftest import make_settings
 from tests.runs.agents import new_gate
-from tests.runs.conftest import PATIENT, begin
-from tests.runs.scene import rows, until
+from tests.runs.conftest import HASTY, PATIENT, begin
+from tests.runs.scene import rows, run_row, until, vanish
+from tests.support.client import Event
 from tests.support.node import Node
 from tests.support.scripted import GATES, NAME
 
 _CLAIM = "UPDATE runs SET fence = fence + 1 WHERE id = CAST(:r AS uuid) RETURNING fence"
+_LOCK = "UPDATE chats SET fence = fence WHERE id = (SELECT chat_id FROM runs WHERE id = %s)"
 _WAITING = (
     "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
@@ -57,6 +60,35 @@ async def test_who_takes_a_run_over_waits_for_the_checkpoints_on_their_way(own: 
 
     assert await stored is None
     assert isinstance(late, StaleFence)
+
+
+async def test_a_run_that_cannot_be_claimed_holds_up_no_younger_one(own: Addresses) -> None:
+    """Its node had lost power in the middle of a transaction: its chat stayed locked, every
+    look for work waited for it and then gave up, and no run of that node was recovered.
+    """
+    gates = [new_gate(), new_gate()]
+    async with contextlib.AsyncExitStack() as stack:
+        here = await stack.enter_async_context(begin(make_settings(own, runs=HASTY)))
+        acks = []
+        for gate in gates:
+            session = await here.client().start(agent=NAME)
+            async with here.client().socket(session, hello={}) as socket:
+                acks.append(await socket.ask(f"wait:{gate} say:done"))
+            await GATES.wait_until_reached(gate)
+        url = for_psycopg(own.database_url)
+        held = await stack.enter_async_context(await psycopg.AsyncConnection.connect(url))
+        await held.execute(_LOCK, [acks[0]["run_id"]])
+        vanish(here)
+
+        there = await stack.enter_async_context(begin(make_settings(own, runs=HASTY)))
+        await until(lambda: _is_at_second_attempt(there, acks[1]))
+        assert (await run_row(there, acks[0]["run_id"])).attempt == 1
+        await held.rollback()
+        await until(lambda: _is_at_second_attempt(there, acks[0]))
+
+
+async def _is_at_second_attempt(node: Node, ack: Event) -> bool:
+    return bool((await run_row(node, ack["run_id"])).attempt == 2)
 
 
 async def _waits(node: Node, count: int) -> bool:
