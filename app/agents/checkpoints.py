@@ -94,7 +94,7 @@ WITH heads AS (
 SELECT set_config('synchronous_commit', 'off', true)
 """
 
-# Not all at once: a thread may have kept a long history.
+# Not all at once: a thread may have kept a long history, and a statement may not take long.
 _FORGET = """
 WITH points AS (
     DELETE FROM checkpoints WHERE ctid = ANY(ARRAY(SELECT ctid FROM checkpoints
@@ -109,7 +109,7 @@ WITH points AS (
 SELECT (SELECT count(*) FROM points) + (SELECT count(*) FROM writes)
     + (SELECT count(*) FROM blobs) AS rows
 """
-_FORGET_AT_ONCE = 2_000  # rows of each table
+_FORGET_AT_ONCE = 500  # rows of each table
 
 
 async def store(
