@@ -103,8 +103,8 @@ class Services:
                     seconds_left=float(signal["seconds_left"]),
                 )
             case "superseded":
-                newer = ConnectionId(signal["connection_id"])
-                self.watch.superseded(session_id, signal["tab"], newer=newer)
+                older = map(ConnectionId, signal["connection_ids"].split())
+                self.watch.superseded(session_id, set(older))
             case _:
                 return False
         return True

@@ -89,7 +89,7 @@ class ConnectionSettings(_Group):
     queue_frames: int = Field(default=256, ge=1)
     """Frames that may wait for one socket."""
     queue_bytes: int = Field(default=1_048_576, ge=1_024)
-    """Bytes that may wait for one socket."""
+    """Bytes that may wait for one socket beside the largest frame, which may be a long answer."""
     send_seconds: float = Field(default=10, gt=0)
     """How long one send may take before the client counts as not reading."""
     close_seconds: float = Field(default=1, gt=0)

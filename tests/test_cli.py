@@ -152,7 +152,7 @@ async def test_nodes_on_one_data_directory_are_one_service_that_outlives_each_of
         assert len(socket_.seen[1]["messages"]) == 4
         third.signal(signal.SIGTERM)
         closed, reason = await socket_.closed()
-        assert (closed, json.loads(reason)) == (4200, {"delay_ms": 20_000})
+        assert (closed, json.loads(reason)) == (4200, {"delay_ms": 1_000})
         assert await third.ended() == 0
 
     await until_unused(data_dir)

@@ -72,11 +72,6 @@ class Connection:
         """Why the server has ended this connection, if it has."""
         return self._close
 
-    @property
-    def waiting(self) -> tuple[int, int]:
-        """Frames and bytes in the queue."""
-        return len(self._queue), self._bytes
-
     def offer(self, data: bytes) -> None:
         """Queue ``data``. A full queue first merges what can be merged, then ends the
         connection: a slow client harms only itself.
@@ -139,7 +134,9 @@ class Connection:
         return data
 
     def _over_limit(self) -> bool:
-        return (
-            len(self._queue) > self._settings.queue_frames
-            or self._bytes > self._settings.queue_bytes
-        )
+        if len(self._queue) > self._settings.queue_frames:
+            return True
+        if self._bytes <= self._settings.queue_bytes:
+            return False
+        # An answer may be larger than all that may wait, and so would be too slow for everybody.
+        return self._bytes - max(map(len, self._queue)) > self._settings.queue_bytes

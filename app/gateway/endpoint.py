@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from app.gateway.transport import abort, limit_goodbye
 from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError, Unavailable
-from app.kit.ids import NodeId, short
+from app.kit.ids import ConnectionId, NodeId, short
 from app.liveness.store import LivenessStore
 from app.observability.metrics import (
     CONNECTIONS,
@@ -49,6 +50,12 @@ from app.sessions.types import Session
 from app.settings import Settings
 
 log = structlog.get_logger()
+
+_WAVE_SECONDS = 1.0  # of a drain, between one wave and the next
+_ARRIVALS_PER_SECOND = 500  # of one node's clients, that the others take in at ease
+
+# No other welcome will come, or there is no store to remember it.
+_NOT_REMEMBERED = (SESSION_NOT_FOUND, SESSION_ENDED, STORAGE_UNAVAILABLE)
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -201,6 +208,8 @@ class Gateway:
                 FRAMES.labels(frame.type).inc()
                 if isinstance(frame, Hello) and not greeted:  # it was slow to come
                     greeted = True
+                    # until now it was there without a tab, which is another member
+                    self._liveness.left(session.session_id, connection.id, connection.tab)
                     await self._enter(connection, session, frame)
                 else:
                     dispatch.dispatch(frame)
@@ -244,9 +253,8 @@ class Gateway:
             after = hello.after
         try:
             if connection.tab is not None:
-                self._watch.superseded(session.session_id, connection.tab, newer=connection.id)
-                if after is not None:
-                    previous = await self._returned(connection, connection.tab)
+                self._watch.superseded(session.session_id, self._older(connection))
+                previous = await self._returned(connection, connection.tab)
             entrance = await self._hub.enter(connection, after)
             snapshot = None
             if entrance.reason is not None:
@@ -267,6 +275,11 @@ class Gateway:
             raise ConnectionEnded(SESSION_NOT_FOUND) from None
         self._liveness.arrived(session.session_id, connection.id, connection.tab)
 
+    def _older(self, connection: Connection) -> set[ConnectionId]:
+        """Return the other sockets on this node of a connection's tab."""
+        siblings = self._hub.of_session(connection.session_id)
+        return {one.id for one in siblings if one.tab == connection.tab} - {connection.id}
+
     async def _returned(self, connection: Connection, tab: str) -> int | None:
         """Return why the tab was closed before, and end what other nodes still hold of it."""
         code, elsewhere = await self._liveness.returned(connection.session_id, tab)
@@ -274,17 +287,18 @@ class Gateway:
             await self._signals.send(
                 "superseded",
                 session_id=connection.session_id,
-                tab=tab,
-                connection_id=connection.id,
+                connection_ids=" ".join(one.connection_id for one in elsewhere),
             )
         return code
 
     async def _remember(self, connection: Connection, close: Close) -> None:
         """Keep why a tab is closed: a slow client may never see its close code."""
-        if connection.tab is None or close in {self._goodbye, SESSION_NOT_FOUND, SESSION_ENDED}:
-            return  # expected by the client, or no other welcome will come
-        with contextlib.suppress(AppError):
-            await self._liveness.closed(connection.session_id, connection.tab, close.code)
+        if connection.tab is None or close in {self._goodbye, *_NOT_REMEMBERED}:
+            return
+        # Before the close, for the client may be back at once; not for long, for Redis may hang.
+        with contextlib.suppress(AppError, TimeoutError):
+            async with asyncio.timeout(self._settings.connections.close_seconds):
+                await self._liveness.closed(connection.session_id, connection.tab, close.code)
 
     def _preface(
         self,
@@ -356,13 +370,19 @@ class Gateway:
             log.debug("close_not_sent", code=close.code, cause=type(error).__name__)
 
     async def drain(self, seconds: float) -> None:
-        """Send every client elsewhere, in waves over ``seconds``."""
-        self._goodbye = draining(int(seconds * 1000))
+        """Send every client elsewhere, in waves over ``seconds``.
+
+        The waves spread them already: each client is told to wait about as long as a wave
+        takes, or as long as the other nodes need to take it in.
+        """
         connections = list(self._hub)
-        wave = max(1, len(connections) // 20)
-        pause = seconds / 20 if len(connections) > wave else 0
-        for start in range(0, len(connections), wave):
-            for connection in connections[start : start + wave]:
+        waves = max(1, int(seconds / _WAVE_SECONDS))
+        size = math.ceil(len(connections) / waves) or 1
+        delay = max(_WAVE_SECONDS, size / _ARRIVALS_PER_SECOND)
+        self._goodbye = draining(int(delay * 1000))
+        pause = seconds / waves if len(connections) > size else 0
+        for start in range(0, len(connections), size):
+            for connection in connections[start : start + size]:
                 connection.finish(self._goodbye)
             await asyncio.sleep(pause)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
@@ -52,10 +52,13 @@ class SessionWatch:
         if seconds_left > self._settings.sessions.warn_seconds:
             self._warned.discard(session_id)
 
-    def superseded(self, session_id: SessionId, tab: str, *, newer: ConnectionId) -> None:
-        """End older sockets of a tab: its return may overtake the loss of the first."""
+    def superseded(self, session_id: SessionId, older: Collection[ConnectionId]) -> None:
+        """End older sockets of a tab: its return may overtake the loss of the first.
+
+        They are named, for this may be heard late, when the tab has a newer one here.
+        """
         for connection in list(self._hub.of_session(session_id)):
-            if connection.tab == tab and connection.id != newer:
+            if connection.id in older:
                 connection.end(SUPERSEDED)
 
     def ended(self, session_id: SessionId) -> None:

@@ -14,7 +14,7 @@ from app.settings import LivenessSettings
 from app.storage.batches import WriteBehind
 from app.storage.redis import redis_errors
 
-_AT_ONCE = 500
+_AT_ONCE = 500  # of a pipeline, which takes two round trips: it first asks for its scripts
 _CLOSE_MS = 3_600_000  # a page that returns later has forgotten, too
 _NODES = "colloquy:nodes"
 _WORKERS = "colloquy:workers"  # those of the nodes that execute runs
@@ -49,7 +49,7 @@ class LivenessStore:
         self._kinds = [_NODES, _WORKERS] if executes else [_NODES]
         self._ttl_ms = int(settings.ttl_seconds * 1000)
         self._node = node
-        # Tabs come and go in crowds: what one crowd does is one round trip.
+        # Tabs come and go in crowds: what one crowd does is one pipeline.
         self.changes: WriteBehind[_Change] = WriteBehind("presence", self._write, seconds=0.05)
         folder = Path(__file__).parent
         self._beat = redis.register_script((folder / "beat.lua").read_text("utf-8"))
@@ -58,7 +58,7 @@ class LivenessStore:
     async def beat(
         self, sessions: Mapping[SessionId, Iterable[tuple[ConnectionId, str | None]]]
     ) -> None:
-        """Say which connections this node holds. A round trip for every 500 sessions.
+        """Say which connections this node holds, of 500 sessions at a time.
 
         Raises:
             Unavailable: Redis does not answer.
@@ -96,7 +96,7 @@ class LivenessStore:
 
     async def returned(self, session_id: SessionId, tab: str) -> tuple[int | None, list[Presence]]:
         """Return why a tab was closed, once, and its connections on other nodes: they may not
-        have noticed that it is gone from there. One round trip.
+        have noticed that it is gone from there.
         """
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipe:
@@ -114,7 +114,7 @@ class LivenessStore:
         return [_presence(member) for member in members]
 
     async def live_among(self, session_ids: Sequence[SessionId]) -> set[SessionId]:
-        """Return those of the sessions that have a connection on any node. One round trip."""
+        """Return those of the sessions that have a connection on any node."""
         if not session_ids:
             return set()
         with redis_errors():

@@ -28,12 +28,17 @@ async def drain(connection: Connection) -> list[bytes]:
     return frames
 
 
+def waiting(connection: Connection) -> tuple[int, int]:
+    """Frames and bytes in the queue."""
+    return len(connection._queue), connection._bytes
+
+
 async def test_frames_leave_in_the_order_they_came(connection: Connection) -> None:
     for n in range(5):
         connection.offer(b"%d" % n)
 
     assert await drain(connection) == [b"0", b"1", b"2", b"3", b"4"]
-    assert connection.waiting == (0, 0)
+    assert waiting(connection) == (0, 0)
     assert connection.sent_bytes == 5
 
 
@@ -50,7 +55,7 @@ async def test_a_long_replay_does_not_count_as_slowness(connection: Connection) 
     connection.offer(b"new")
 
     assert connection.ended is None
-    assert connection.waiting == (1, 3)
+    assert waiting(connection) == (1, 3)
 
 
 async def test_taking_waits_for_the_next_frame(connection: Connection) -> None:
@@ -66,8 +71,8 @@ async def test_taking_waits_for_the_next_frame(connection: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("size", "fits"),
-    [(1, FRAMES), (BYTES // 2, 2), (BYTES, 1), (BYTES + 1, 0)],
-    ids=["frames", "bytes", "one full", "one too large"],
+    [(1, FRAMES), (BYTES // 2, 3), (BYTES, 2), (BYTES + 1, 1)],
+    ids=["frames", "bytes", "full", "larger than all that may wait"],
 )
 async def test_one_frame_too_many_ends_the_connection_as_too_slow(
     connection: Connection, size: int, fits: int
@@ -83,7 +88,19 @@ async def test_one_frame_too_many_ends_the_connection_as_too_slow(
     with pytest.raises(ConnectionEnded) as caught:
         await connection.take()
     assert caught.value.close == TOO_SLOW
-    assert connection.waiting == (0, 0)
+    assert waiting(connection) == (0, 0)
+
+
+async def test_a_frame_larger_than_all_that_may_wait_is_sent_among_others(
+    connection: Connection,
+) -> None:
+    """The whole text of a long answer closed every socket of its chat as too slow."""
+    frames = [b"before", b"x" * BYTES * 3, b"after"]
+
+    for frame in frames:
+        connection.offer(frame)
+
+    assert await drain(connection) == frames
 
 
 async def test_a_slow_reader_of_words_gets_fewer_and_longer_ones(connection: Connection) -> None:
@@ -143,7 +160,7 @@ async def test_a_full_queue_ends_that_connection_only(connection: Connection) ->
 
     assert connection.ended == TOO_SLOW
     assert other.ended is None
-    assert other.waiting == (FRAMES + 1, FRAMES + 1)
+    assert waiting(other) == (FRAMES + 1, FRAMES + 1)
 
 
 class Queue(RuleBasedStateMachine):
@@ -164,9 +181,11 @@ class Queue(RuleBasedStateMachine):
         return self.connection.ended is None
 
     def offer(self, frame: bytes) -> None:
+        was_empty = not self.connection._queue
         self.connection.offer(frame)
         if self.is_open:
             self.offered.append(frame)
+        assert self.is_open or not was_empty
 
     @precondition(lambda self: self.is_open)
     @rule(text=st.text("ab가", max_size=200), lost=st.booleans())
@@ -175,14 +194,14 @@ class Queue(RuleBasedStateMachine):
         self.offer(delta(self.offset, self.offset, text))
 
     @precondition(lambda self: self.is_open)
-    @rule(size=st.integers(0, 600))
+    @rule(size=st.integers(0, 600) | st.just(BYTES * 2))
     def tell(self, size: int) -> None:
         self.offer(encode({"type": "custom", "payload": "x" * size}))
 
     @precondition(lambda self: self.is_open)
     @rule(count=st.integers(1, 4))
     def take(self, count: int) -> None:
-        for _ in range(min(count, self.connection.waiting[0])):
+        for _ in range(min(count, waiting(self.connection)[0])):
             coroutine = self.connection.take()
             try:
                 coroutine.send(None)
@@ -196,9 +215,10 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def bounds_hold(self) -> None:
-        frames, size = self.connection.waiting
+        frames, size = waiting(self.connection)
         assert frames == len(self.connection._queue) <= FRAMES
-        assert size == sum(map(len, self.connection._queue)) <= BYTES
+        sizes = [len(frame) for frame in self.connection._queue]
+        assert size == sum(sizes) <= BYTES + max(sizes, default=0)
 
     @invariant()
     def nothing_is_lost_moved_or_doubled(self) -> None:

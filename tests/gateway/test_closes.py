@@ -14,6 +14,7 @@ from tests.conftest import make_settings
 from tests.gateway.by_hand import upgraded
 from tests.sessions.test_routes import path_of
 from tests.support.node import Node, running_node
+from tests.support.proxy import proxied
 from tests.support.raw import Op, frame
 from tests.support.scripted import NAME
 from tests.support.waiting import eventually
@@ -232,6 +233,56 @@ async def test_when_the_log_begins_anew_its_followers_get_4110(node: Node, redis
     async with client.socket(session, hello={}) as again:
         assert again.seen[0]["reason"] == "first"
         assert len(again.seen[1]["messages"]) == 4
+
+
+async def test_a_close_does_not_wait_for_a_redis_that_hangs(stores: Addresses) -> None:
+    """Why a tab is closed was kept first, for however long that took."""
+    loop = asyncio.get_running_loop()
+    async with proxied(stores) as proxies:
+        settings = make_settings(
+            proxies.addresses,
+            redis={"command_seconds": 8},
+            connections={"close_seconds": 0.3},
+        )
+        async with running_node(settings) as node:
+            client = node.client()
+            session = await client.start()
+            async with client.socket(session, hello={"tab": "t"}) as socket:
+                proxies.redis.stall()
+                begun = loop.time()
+                await socket.raw.send(b"binary")
+                code, _ = await socket.closed()
+                took = loop.time() - begun
+            await proxies.redis.restore()
+
+    assert code == 4000
+    assert took < 4
+
+
+async def test_a_newcomer_hears_of_a_redis_that_hangs_as_soon_as_one_command_has_failed(
+    stores: Addresses,
+) -> None:
+    """Then it was tried to keep in Redis that Redis does not answer."""
+    loop = asyncio.get_running_loop()
+    async with proxied(stores) as proxies:
+        settings = make_settings(
+            proxies.addresses,
+            redis={"command_seconds": 1.5},
+            connections={"close_seconds": 5},
+        )
+        async with running_node(settings) as node:
+            client = node.client()
+            session = await client.start()
+            async with client.socket(session) as socket:
+                proxies.redis.stall()
+                begun = loop.time()
+                await socket.send("hello", tab="t")
+                code, _ = await socket.closed()
+                took = loop.time() - begun
+            await proxies.redis.restore()
+
+    assert code == 4103
+    assert took < 2.5
 
 
 async def test_a_client_that_said_hello_and_answers_no_ping_gets_4111(brisk: Node) -> None:

@@ -36,29 +36,45 @@ async def test_a_draining_node_closes_with_4200_and_refuses_newcomers(stores: Ad
             await silent.send("hello", ticket=answer.json()["ticket"])
             late, _ = await silent.closed()
 
-    assert (code, json.loads(reason)) == (4200, {"delay_ms": 7_000})
+    assert (code, json.loads(reason)) == (4200, {"delay_ms": 1_000})
     assert late == 4200
     assert caught.value.response.status_code == 503
     assert (ready.status_code, ready.json()["status"]) == (503, "draining")
 
 
-async def test_many_clients_are_sent_away_in_waves(stores: Addresses) -> None:
+@pytest.fixture
+def quick_waves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty waves in two seconds rather than in twenty."""
+    monkeypatch.setattr("app.gateway.endpoint._WAVE_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("quick_waves")
+@pytest.mark.parametrize("count", [25, 39])
+async def test_many_clients_are_sent_away_in_waves_and_in_time(
+    stores: Addresses, count: int
+) -> None:
+    """Of 39 each was a wave of its own: it took twice as long, and the node was killed."""
+    loop = asyncio.get_running_loop()
     async with running_node(make_settings(stores, connections={"per_session": 60})) as node:
         client = node.client()
         session = await client.start()
         async with contextlib.AsyncExitStack() as stack:
             sockets = [
-                await stack.enter_async_context(client.socket(session, hello={})) for _ in range(25)
+                await stack.enter_async_context(client.socket(session, hello={}))
+                for _ in range(count)
             ]
-            drain = asyncio.ensure_future(node.services.gateway.drain(0.4))
+            begun = loop.time()
+            drain = asyncio.ensure_future(node.services.gateway.drain(2))
             closed = asyncio.gather(*(socket.closed() for socket in sockets))
-            await eventually(lambda: _below(node.services.hub, 25))
+            await eventually(lambda: _below(node.services.hub, count))
             left_in_the_middle = node.services.hub.count
             codes = {code for code, _ in await closed}
             await drain
+            took = loop.time() - begun
 
     assert codes == {4200}
-    assert 0 < left_in_the_middle < 25
+    assert 0 < left_in_the_middle < count
+    assert took < 2.5
 
 
 async def _below(hub: object, count: int) -> bool:

@@ -1,10 +1,16 @@
 """Two nodes, one chat: it does not matter which of them a client comes to."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 
+from app.events.follower import SIGNALS
+from app.protocol.codec import decode
 from app.settings import Settings
 from tests.sessions.test_routes import path_of
 from tests.support.client import Client
@@ -155,6 +161,24 @@ async def test_a_tab_that_returns_elsewhere_hears_why_it_was_closed(
         assert again.seen[0]["previous_close"] == {"code": 4000}
 
 
+async def test_why_a_tab_was_closed_is_not_told_after_another_return(node: Node) -> None:
+    """Who returned without a position, as after 4110, was not told, but the next time was."""
+    client = node.client()
+    session = await client.start(agent=NAME)
+    async with client.socket(session, hello={"tab": "t"}) as first:
+        await first.raw.send(b"binary")
+        assert (await first.closed())[0] == 4000
+
+    async with client.socket(session, hello={"tab": "t"}) as second:
+        welcome = second.seen[0]
+        assert welcome["previous_close"] == {"code": 4000}
+        second.raw.transport.abort()
+
+    after = {"epoch": welcome["epoch"], "offset": welcome["offset"]}
+    async with client.socket(session, hello={"tab": "t", "after": after}) as third:
+        assert "previous_close" not in third.seen[0]
+
+
 async def test_a_tab_that_returns_elsewhere_ends_its_older_socket(node: Node, other: Node) -> None:
     client = node.client()
     session = await client.start(agent=NAME)
@@ -169,6 +193,43 @@ async def test_a_tab_that_returns_elsewhere_ends_its_older_socket(node: Node, ot
             assert (await first.closed())[0] == 4006
             await newer.ask("say:on")
             await newer.until_end()
+
+
+async def test_a_word_that_a_tab_returned_elsewhere_does_not_end_what_it_opened_since(
+    node: Node, other: Node, redis: Redis
+) -> None:
+    """It named the newest socket and ended all the others; heard late, also a newer one."""
+    client = node.client()
+    session = await client.start(agent=NAME)
+    async with redis.pubsub() as signals:
+        await signals.subscribe(SIGNALS)
+        async with client.socket(session, hello={"tab": "t"}) as first:
+            hello = {"tab": "t", "after": {"epoch": first.seen[0]["epoch"], "offset": 0}}
+
+            async def is_known() -> bool:
+                return bool(await node.services.liveness.present(session["session_id"]))
+
+            await eventually(is_known)
+            async with at(other, client).socket(session, hello=hello):
+                assert (await first.closed())[0] == 4006
+        said = await _heard(signals, session)
+
+    async with client.socket(session, hello=hello) as newest:
+        await redis.publish(SIGNALS, said)
+        await newest.ask("say:on")  # its answer passes by the same way, later
+        await newest.until_end()
+
+
+async def _heard(signals: PubSub, session: dict[str, Any]) -> bytes:
+    """Return what was said of a session's older sockets."""
+    async with asyncio.timeout(10):
+        async for message in signals.listen():
+            if message["type"] == "message":
+                signal = decode(message["data"])
+                about = signal["kind"], signal.get("session_id")
+                if about == ("superseded", session["session_id"]):
+                    return bytes(message["data"])
+    raise AssertionError("nothing was said")
 
 
 async def test_tabs_on_another_node_hear_that_their_session_lives_longer(

@@ -49,6 +49,13 @@ async def drip(state: State, runtime: Runtime[None]) -> dict[str, Any]:
     return {"done": True}
 
 
+async def preach(state: State, runtime: Runtime[None]) -> dict[str, Any]:
+    for _ in range(10):
+        words = {"text": "x" * (QUEUE_BYTES // 8)}
+        runtime.stream_writer({"name": "message_delta", "payload": words})
+    return {"done": True}
+
+
 def agent(work: Any) -> Agent:
     graph = StateGraph(State)
     graph.add_node("work", work)
@@ -68,7 +75,8 @@ async def narrow(stores: Addresses, quick_watch: None) -> AsyncIterator[Node]:
         },
         protocol={"heartbeat_seconds": 0.3, "pong_seconds": 0.5},
     )
-    async with running_node(settings, agents=[scripted_agent(), agent(flood), agent(drip)]) as node:
+    agents = [scripted_agent(), *map(agent, (flood, drip, preach))]
+    async with running_node(settings, agents=agents) as node:
         yield node
 
 
@@ -121,7 +129,7 @@ async def test_a_client_that_never_reads_is_dropped_and_the_others_miss_nothing(
         waves = 0
         while (event := await good.receive())["type"] != "run_completed":
             waves += event["type"] == "custom"
-            most_queued = max(most_queued, connection.waiting[1])
+            most_queued = max(most_queued, connection._bytes)
             most_buffered = max(most_buffered, transport.get_write_buffer_size())
 
         assert waves == FLOOD_EVENTS
@@ -177,6 +185,20 @@ async def test_a_deaf_client_that_is_sent_away_does_not_keep_its_socket(
 
 async def _buffered(transport: Any) -> bool:
     return bool(transport.get_write_buffer_size() > 0)
+
+
+async def test_an_answer_larger_than_all_that_may_wait_reaches_who_reads(narrow: Node) -> None:
+    """One frame of it was too many, and every socket of the chat was closed with 4109."""
+    client = narrow.client()
+    session = await client.start(agent="preach")
+
+    async with client.socket(session, hello={}) as socket:
+        await socket.ask("at length")
+        completed = await socket.until("message_completed")
+        end = await socket.until_end()
+
+    assert len(completed["text"]) > QUEUE_BYTES
+    assert end["type"] == "run_completed"
 
 
 async def test_a_deaf_client_that_nothing_is_said_to_is_noticed_by_its_silence(

@@ -117,6 +117,25 @@ async def test_who_is_connected_can_be_read_and_is_gone_after_leaving(node: Node
     assert (await state(client, session))["live"] is False
 
 
+async def test_a_connection_that_says_late_which_tab_it_is_is_there_once(node: Node) -> None:
+    """It was there with and without a tab, and only one of them left with it."""
+    client = node.client()
+    session = await client.start()
+
+    async with client.socket(session) as socket:
+        await socket.send("ping", id="p")  # it does not wait for a hello any longer
+        await socket.until("live")
+        await eventually(lambda: _count(client, session, 1))
+        await socket.send("hello", tab="late")
+        await socket.until("live")
+
+        async def by_its_tab() -> bool:
+            return [one["tab"] for one in (await state(client, session))["connections"]] == ["late"]
+
+        await eventually(by_its_tab)
+    await eventually(lambda: _count(client, session, 0))
+
+
 async def _count(client: Client, session: dict[str, Any], wanted: int) -> bool:
     return len((await state(client, session))["connections"]) == wanted
 
