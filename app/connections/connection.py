@@ -72,11 +72,6 @@ class Connection:
         """Why the server has ended this connection, if it has."""
         return self._close
 
-    @property
-    def waiting(self) -> tuple[int, int]:
-        """Frames and bytes in the queue."""
-        return len(self._queue), self._bytes
-
     def offer(self, data: bytes) -> None:
         """Queue ``data``. A full queue first merges what can be merged, then ends the
         connection: a slow client harms only itself.

@@ -110,7 +110,7 @@ class WriteBehind(Generic[T]):
         name: for the log.
         write: stores the items; one that fails is tried again with the next batch.
         seconds: how long items are collected; longer while writing fails.
-        limit: items kept, at most; of more, the oldest are dropped and counted.
+        limit: items kept, at most; of more, the oldest are dropped.
     """
 
     def __init__(
@@ -128,8 +128,6 @@ class WriteBehind(Generic[T]):
         self._items: deque[T] = deque()
         self._arrived = asyncio.Event()
         self._failing = 0  # writes in a row
-        self.dropped = 0
-        self.failures = 0
 
     def add(self, item: T) -> None:
         self._items.append(item)
@@ -157,7 +155,6 @@ class WriteBehind(Generic[T]):
             self._put_back(items)  # for the last flush: rather twice than never
             raise
         except AppError as error:
-            self.failures += 1
             self._failing += 1
             if self._failing == 1:  # the others say nothing new
                 log.warning(
@@ -165,8 +162,7 @@ class WriteBehind(Generic[T]):
                 )
             self._put_back(items)
         except Exception:
-            self.failures += 1
-            self.dropped += len(items)  # a bug: the same items would fail again
+            # dropped: it is a bug, and they would fail again
             log.exception("write_behind_crashed", what=self._name, items=len(items))
         else:
             if self._failing:
@@ -181,4 +177,3 @@ class WriteBehind(Generic[T]):
     def _drop_excess(self) -> None:
         while len(self._items) > self._limit:
             self._items.popleft()
-            self.dropped += 1

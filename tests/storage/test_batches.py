@@ -160,7 +160,6 @@ async def test_items_are_collected_and_written_together_a_little_later() -> None
         await store.began.wait()
 
     assert store.batches == [[0, 1, 2, 3, 4]]
-    assert (later.dropped, later.failures) == (0, 0)
 
 
 async def test_a_flush_writes_what_is_there_and_never_raises() -> None:
@@ -190,7 +189,6 @@ async def test_what_could_not_be_written_is_tried_again_before_what_came_later()
         await until(lambda: bool(store.batches))
 
     assert [item for batch in store.batches for item in batch] == [1, 2, 3]
-    assert later.dropped == 0
 
 
 async def test_a_store_that_stays_away_is_asked_ever_more_seldom_and_told_of_once() -> None:
@@ -211,22 +209,21 @@ async def test_a_store_that_stays_away_is_asked_ever_more_seldom_and_told_of_onc
 
     assert took > 0.01 * (1 + 2 + 4 + 8 + 16 + 32)
     warnings = [one["event"] for one in logs if one["log_level"] == "warning"]
-    assert (warnings, later.failures) == (["write_behind_failed"], 5)
+    assert warnings == ["write_behind_failed"]
 
 
-async def test_what_can_never_be_written_is_dropped_counted_and_not_in_the_way() -> None:
+async def test_what_can_never_be_written_is_dropped_and_not_in_the_way() -> None:
     store = Store()
     later = WriteBehind("test", store.write_quietly, seconds=0.01)
     store.errors = [KeyError("a bug")]
 
     async with running(later):
         later.add(1)
-        await until(lambda: later.failures >= 1)
+        await until(lambda: not store.errors)
         later.add(2)
         await until(lambda: bool(store.batches))
 
     assert store.batches == [[2]]
-    assert later.dropped == 1
 
 
 async def test_the_oldest_are_dropped_when_the_store_stays_away() -> None:
@@ -242,7 +239,6 @@ async def test_the_oldest_are_dropped_when_the_store_stays_away() -> None:
     await later.flush()
 
     assert store.batches == [[2, 3, 4]]
-    assert later.dropped == 2
 
 
 async def test_the_bound_holds_while_a_write_takes_its_time() -> None:
@@ -260,7 +256,6 @@ async def test_the_bound_holds_while_a_write_takes_its_time() -> None:
         await until(lambda: len(store.batches) >= 2)
 
     assert store.batches == [[0], [8, 9, 10]]
-    assert later.dropped == 7
 
 
 async def test_a_write_cut_short_by_the_end_is_repeated_by_the_last_flush() -> None:
