@@ -170,10 +170,9 @@ async def test_handing_over_is_not_held_against_a_run(own: Addresses) -> None:
 
 async def test_a_run_that_kills_its_node_twice_is_given_up(own: Addresses) -> None:
     gate = new_gate()
-    settings = make_settings(own, runs=HASTY)
-    async with begin(settings) as first, begin(settings) as second, begin(settings) as third:
+    async with three(own) as (first, second, third, watching):
         session = await first.client().start(agent=NAME)
-        async with third.client().socket(session, hello={}) as socket:
+        async with watching.client().socket(session, hello={}) as socket:
             async with first.client().socket(session, hello={}) as asking:
                 ack = await asking.ask(f"say:partial wait:{gate}")
                 await asking.ask("say:next")
@@ -194,10 +193,9 @@ async def test_a_run_that_is_given_up_leaves_its_thread_fit_for_the_next_message
 ) -> None:
     """The call that its tool never answered stood before the next question."""
     gate = new_gate()
-    settings = make_settings(own, runs=HASTY)
-    async with begin(settings) as first, begin(settings) as second, begin(settings) as third:
+    async with three(own) as (first, second, third, watching):
         session = await first.client().start(agent="caller")
-        async with third.client().socket(session, hello={}) as socket:
+        async with watching.client().socket(session, hello={}) as socket:
             async with first.client().socket(session, hello={}) as asking:
                 ack = await asking.ask(gate)
             await GATES.wait_until_reached(gate)
@@ -444,6 +442,22 @@ async def _has_done_first(node: Node, session: Event) -> bool:
 async def _is_at(node: Node, run_id: str, attempt: int) -> bool:
     row = await run_row(node, run_id)
     return bool(row.attempt == attempt and row.status == "running")
+
+
+@contextlib.asynccontextmanager
+async def three(own: Addresses) -> AsyncIterator[tuple[Node, Node, Node, Node]]:
+    """Lend three nodes that execute, and one that only serves: whichever of the three are
+    lost, whoever watches through it stays connected.
+    """
+    settings = make_settings(own, runs=HASTY)
+    serving = make_settings(own, runs={**HASTY, "concurrency": 0})
+    async with (
+        begin(settings) as first,
+        begin(settings) as second,
+        begin(settings) as third,
+        begin(serving) as watching,
+    ):
+        yield first, second, third, watching
 
 
 async def _lose_twice(run_id: str, *nodes: Node) -> None:
