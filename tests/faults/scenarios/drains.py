@@ -15,6 +15,7 @@ _RUNS = 20
 _PER_SESSION = 5
 _EXIT_SECONDS = 30
 _STORM_SECONDS = 10
+_SPREAD = 1 / 3  # of its patience: waves come each second, and scaled there are only two
 _DRAINING = 4200
 
 
@@ -58,7 +59,9 @@ async def drained(context: Context) -> Result:
     first = [entries[0].at for tab, entries in ends.items() if tab != late.name]
     tenths = statistics.quantiles(first, n=10)
     spread, patience = tenths[-1] - tenths[0], context.seconds(RunSettings().drain_seconds)
-    context.check("I14", spread >= patience / 2, f"all but a few were closed in {spread:.2f} s")
+    context.check(
+        "I14", spread >= patience * _SPREAD, f"all but a few were closed in {spread:.2f} s"
+    )
     context.recoveries += context.journal.absences()
     resumed = [one.data for one in context.journal.of("applied") if "reason" in one.data]
     why = {event["reason"] for event in resumed if event["type"] == "run_resumed"}

@@ -25,11 +25,12 @@ from tests.support.waiting import eventually
 
 _TOO_SLOW, _NO_PONG = 4109, 4111
 _COST_BYTES = 2 * 2**20  # of a client that does not read
-_KEPT_BYTES = 2**19  # of each that has gone, by the allocator
+_KEPT_BYTES = 96 * 2**10  # of each that has gone, by the allocator
 _DELAY_SECONDS = 0.05  # that everybody else may wait longer
 _NOISE = 0.25  # of what the machine itself makes everybody wait
 _WINDOW_SECONDS = 0.5
 _PER_CHAT = 4
+_READERS = 5  # of each node: more at once would be more than the machine can say
 _SHOWS = 134
 _FLOOD = f"{'show:60000 ' * _SHOWS}say:5"  # 8 MB: four times what one may cost
 
@@ -40,6 +41,8 @@ class Crowd:
 
     node: Node
     doors: list[Door]
+    """Of the silent ones."""
+    reader_doors: list[Door]
     healthy: list[Tab]
     readers: list[Tab] = field(default_factory=list)
     """Each is told very much, in a chat of its own; the bad ones do not read it."""
@@ -77,10 +80,13 @@ async def slow_clients(context: Context) -> Result:
     empty = [await holdings(context, node) for node in nodes]
     beside, without = [await _crowd(context, node, 40 * context.size) for node in nodes]
     gate = f"r16-{context.seed}"
+    [third] = context.fleet.others(*nodes)
     for crowd in (beside, without):
-        await _ask_for_flood(context, crowd.readers, gate)
+        await _ask_for_flood(context, crowd.readers, third, gate)
     async with measured(beside.node) as memory, measured(without.node) as usual:
         bad = _misbehave(context, beside)
+        # a snapshot of all that the run has shown so far is not what is measured
+        beside.reader_doors[:] = [third]
         delays = await _talk(context, [beside, without], gate, seconds=3 * context.size)
         await eventually(lambda: _are_sent_away(beside.node, bad.values()))
     each = (memory.grown - usual.grown) / len(beside.readers)
@@ -89,7 +95,7 @@ async def slow_clients(context: Context) -> Result:
     limit = _DELAY_SECONDS + _NOISE * statistics.median(delays[1])
     context.check("I12", grown < limit, f"others waited {grown * 1000:.0f} ms longer")
 
-    beside.doors[:] = context.fleet.nodes
+    beside.doors[:] = beside.reader_doors[:] = context.fleet.nodes
     await asyncio.gather(*(_behaves(context, tab, bad[tab.name]) for tab in beside.bad))
     _check_told(context, beside, bad)
     result = await context.finish(
@@ -108,9 +114,10 @@ async def slow_clients(context: Context) -> Result:
 
 async def _crowd(context: Context, node: Node, count: int) -> Crowd:
     """Have so many good clients on a node, and as many of whom some will behave badly."""
-    crowd = Crowd(node, [StraightDoor.of(node)], await _tabs(context, [node], count, _PER_CHAT))
-    crowd.readers = await _tabs(context, crowd.doors, count // 8, 1, receive_buffer=4_096)
-    crowd.silent = await _tabs(context, crowd.doors, count * 7 // 8, _PER_CHAT)
+    door, healthy = StraightDoor.of(node), await _tabs(context, [node], count, _PER_CHAT)
+    crowd = Crowd(node, [door], [door], healthy)
+    crowd.readers = await _tabs(context, crowd.reader_doors, _READERS, 1, receive_buffer=4_096)
+    crowd.silent = await _tabs(context, crowd.doors, count - _READERS, _PER_CHAT)
     return crowd
 
 
@@ -132,11 +139,16 @@ async def _tabs(
     return tabs
 
 
-async def _ask_for_flood(context: Context, tabs: Sequence[Tab], gate: str) -> None:
-    """Have each chat begin an answer that says very much once ``gate`` opens."""
-    pace = 0.02 * context.size
-    turns = [await tab.ask(context.script(f"wait:{gate} {_FLOOD}", pace=pace)) for tab in tabs]
+async def _ask_for_flood(context: Context, tabs: Sequence[Tab], owner: Node, gate: str) -> None:
+    """Have each chat begin an answer that says very much once ``gate`` opens; by another node:
+    what waits for Redis there is not what is measured.
+    """
+    script = f"wait:{gate} {_FLOOD}"
+    asking = [await context.tab(tab.session, on=owner) for tab in tabs]
+    turns = [await tab.ask(context.script(script, pace=0.04)) for tab in asking]
     await asyncio.gather(*(turn.acked() for turn in turns))
+    for tab in asking:
+        await tab.close()
 
 
 def _misbehave(context: Context, crowd: Crowd) -> dict[str, str]:
@@ -213,8 +225,8 @@ def _check_told(context: Context, crowd: Crowd, bad: dict[str, str]) -> None:
     slow = crowd.slow_readers
     found = [tab for tab in slow if ended[bad[tab.name]] == _TOO_SLOW]
     # each send to them gets through in the end: only what waits behind it tells
-    told_so = f"of {len(slow)} who hardly read only {len(found)} were found too slow"
-    context.check("I10", len(found) > len(slow) / 2, told_so)
+    told_so = f"none of the {len(slow)} who hardly read was found too slow"
+    context.check("I10", bool(found), told_so)
     # a hint, which may get lost between two stores that are busy
     count = sum(1 for tab in crowd.bad if told[tab.name] - {None})
     context.check("I14", count > len(crowd.bad) * 0.75, f"only {count} were told why")
@@ -224,7 +236,7 @@ async def _check_memory(
     context: Context, beside: tuple[Crowd, Memory], without: tuple[Crowd, Memory]
 ) -> float:
     """Judge whether what bad clients took comes back; return how many MiB do not."""
-    most = len(beside[0].readers) * _KEPT_BYTES
+    most = len(beside[0].bad) * _KEPT_BYTES
 
     async def kept() -> int:
         """More than is kept where everybody behaved: a process grows as it warms up."""
