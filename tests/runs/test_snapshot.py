@@ -180,9 +180,8 @@ async def test_a_snapshot_stays_small_however_much_an_agent_reports(node: Node) 
     )
     await until_told(node, session.chat_id, "planning_started")
     log = node.services.snapshots._log
-    fence = 1
     for number in range(40):
-        event = {
+        event: dict[str, Any] = {
             "type": "custom",
             "key": new_key(),
             "run_id": str(accepted.run_id),
@@ -191,7 +190,7 @@ async def test_a_snapshot_stays_small_however_much_an_agent_reports(node: Node) 
             "payload": {"number": number, "text": "x" * 20_000},
         }
         outgoing = Outgoing(encode(event), event["key"])
-        await log.append(session.chat_id, [outgoing], fence=fence)
+        await log.append(session.chat_id, [outgoing], fence=1)
 
     snapshot = await take(node, session)
     GATES.open(gate)
