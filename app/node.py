@@ -1,5 +1,6 @@
 """What every node has, whether it serves sockets or only executes runs."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ log = structlog.get_logger()
 _PLAN_SECONDS = 30
 _EXPIRE_SECONDS = 30
 _LOGINS_SECONDS = 600
+_COMPUTE_AT_ONCE = 4  # they take turns at Python's lock anyway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,7 @@ def _supervisor(settings: Settings, *, knowledge: KnowledgeService, clock: Clock
     """Return the built-in agent, with a language model if one is configured."""
     model = load_model(settings.model, base_url=settings.model_base_url) if settings.model else None
     memory = LongTermMemoryService(clock=clock)
+    turns = asyncio.Semaphore(_COMPUTE_AT_ONCE)
 
     def context(task: Task) -> Context:
         return Context(
@@ -260,6 +263,7 @@ def _supervisor(settings: Settings, *, knowledge: KnowledgeService, clock: Clock
             team_seconds=settings.runs.team_seconds,
             search_results=settings.knowledge.results,
             history_messages=settings.runs.history_messages,
+            turns=turns,
         )
 
     return Agent(

@@ -19,6 +19,7 @@ from app.main import create_app
 from app.services import Services, build
 from app.settings import Settings
 from app.stopping import Stopper
+from app.threads import use_threads
 
 _OTHER_FILES = 500  # pools, logs, documents
 
@@ -34,6 +35,7 @@ async def serve_node(
     settings: Settings, *, agents: Sequence[Agent] = (), clock: Clock | None = None
 ) -> None:
     """Serve until a signal says to stop, with ``agents`` beside the built-in one."""
+    use_threads()
     allow_files(settings.connections.per_node + _OTHER_FILES)
     listener = _listen(settings)
     with contextlib.closing(listener):

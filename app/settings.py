@@ -135,8 +135,9 @@ class RunSettings(_Group):
     """How often a node looks for runs nobody works on, signals apart."""
     patience_seconds: float = Field(default=30, gt=0)
     """A run that waits longer than this for a free place is warned of in the log."""
-    max_attempts: int = Field(default=3, ge=1)
-    """Executions of one run before it ends as failed."""
+    max_losses: int = Field(default=2, ge=1)
+    """A run that has lost its node so often, by a crash or a lapsed lease, ends as failed. Runs
+    that a stopping node hands over do not count."""
     timeout_seconds: float = Field(default=600, gt=0)
     """Longest one execution of a run may take."""
     team_seconds: float = Field(default=60, gt=0)
@@ -188,7 +189,8 @@ class DatabaseSettings(_Group):
     connect_seconds: float = Field(default=5, gt=0)
     """Longest wait for a new connection or for a free one."""
     statement_seconds: float = Field(default=10, gt=0)
-    """Longest one statement may take."""
+    """Longest one statement may take, and longest a transaction may wait for its next one: then
+    Postgres takes it back, so that a node that is gone keeps nothing locked."""
     migrate: bool = True
     """Whether ``serve`` brings the tables up to date before it starts."""
 

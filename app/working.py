@@ -15,6 +15,7 @@ from app.node import Node, open_node
 from app.runs.signals import parse_signal
 from app.settings import BadSettings, Settings
 from app.stopping import Stopper
+from app.threads import use_threads
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ async def work_node(settings: Settings, *, agents: Sequence[Agent] = ()) -> None
             "COLLOQUY_RUNS__CONCURRENCY is 0: a worker would execute nothing. Give it another"
             " value, or --concurrency."
         )
+    use_threads()
     async with open_node(settings, agents=agents) as node, running(_background(node)):
         calm_collector()
         await _until_stopped(node)

@@ -17,7 +17,7 @@ from tests.support.client import Client
 from tests.support.commands import Command, Commands, data_directory, until_unused
 from tests.support.databases import Databases
 from tests.support.node import running_node
-from tests.support.scripted import NAME, scripted_agent
+from tests.support.scripted import HANGING, NAME, scripted_agent
 from tests.support.until import until
 
 HASTY = {
@@ -27,6 +27,8 @@ HASTY = {
     "COLLOQUY_RUNS__DRAIN_SECONDS": "0.3",
 }
 
+MOST_OF_A_POOL = 32  # threads that asyncio's own has, however many cores there are
+
 
 class Fleet:
     """Processes on the same stores."""
@@ -35,13 +37,14 @@ class Fleet:
         self._commands = commands
         self._environ = HASTY | where
 
-    async def serve(self) -> Command:
-        """Start a node that executes nothing."""
-        return await self._start("serve", "--port", "0", COLLOQUY_RUNS__CONCURRENCY="0")
+    async def serve(self, concurrency: int = 0) -> Command:
+        """Start a node that serves, and executes so many runs at once."""
+        runs = str(concurrency)
+        return await self._start("serve", "--port", "0", COLLOQUY_RUNS__CONCURRENCY=runs)
 
-    async def work(self, **environ: str) -> Command:
-        worker = await self._start("worker", "--concurrency", "2", **environ)
-        await worker.says("Colloquy's worker is ready. It executes 2 runs at once.\n")
+    async def work(self, concurrency: int = 2, **environ: str) -> Command:
+        worker = await self._start("worker", "--concurrency", str(concurrency), **environ)
+        await worker.says(f"Colloquy's worker is ready. It executes {concurrency} runs at once.\n")
         return worker
 
     async def _start(self, *line: str, **environ: str) -> Command:
@@ -130,6 +133,39 @@ async def test_a_second_signal_does_not_wait_for_runs(stores: Addresses, tmp_pat
 
     assert code == 0
     assert "Traceback" not in worker.err
+
+
+@pytest.mark.parametrize("kind", ["serve", "worker"])
+async def test_an_agent_that_hangs_holds_up_neither_the_others_nor_the_end(
+    stores: Addresses, kind: str
+) -> None:
+    """Its threads were all that asyncio's pool has, and the process waited for them for ever."""
+    async with place("addresses", stores) as where, Commands() as commands:
+        fleet = Fleet(commands, where)
+        runs = MOST_OF_A_POOL + 2
+        server = await fleet.serve(runs if kind == "serve" else 0)
+        executing = server if kind == "serve" else await fleet.work(runs)
+        client = Client(await server.ready())
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(MOST_OF_A_POOL + 1):
+                session = await client.start(agent=HANGING)
+                socket = await stack.enter_async_context(client.socket(session, hello={}))
+                await socket.ask("hang")
+                await socket.until("message_delta")
+            session = await client.start(agent=NAME)
+            socket = await stack.enter_async_context(client.socket(session, hello={}))
+            await socket.ask("say:well")
+            answer = await socket.until("message_completed")
+
+            begun = SystemClock().monotonic()
+            executing.signal(signal.SIGTERM)
+            code = await executing.ended()
+            took = SystemClock().monotonic() - begun
+        await client.close()
+
+    assert (answer["text"], code) == ("well", 0)
+    assert took < 10
+    assert "Traceback" not in executing.err
 
 
 async def test_a_worker_begins_at_once_what_a_node_without_runs_takes_in(

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_0600"
-down_revision = "20261121_0400"
+down_revision = "20261121_0500"
 branch_labels = None
 depends_on = None
 

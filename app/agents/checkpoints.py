@@ -13,13 +13,17 @@ from app.agents.types import Hold
 # waits for the disk: whatever the service says of a run is committed after its checkpoints,
 # in a transaction that does wait, and Postgres keeps the order. Should Postgres itself
 # crash in between, the run goes on from an older checkpoint. Rows of a run that is another
-# node's by now are left out: a process that was asleep may not know it yet.
+# node's by now are left out: a process that was asleep may not know it yet. Runs' rows are
+# locked until the commit, so that who takes one over comes after what is written here; in
+# one order, since heartbeats lock several of them, too.
 _STORE = """
-WITH stale AS (
-    SELECT given.thread_id FROM unnest(%b::text[], %b::uuid[], %b::bigint[])
-        AS given (thread_id, run_id, fence)
-    WHERE NOT EXISTS (SELECT 1 FROM runs
-        WHERE runs.id = given.run_id AND runs.fence = given.fence AND runs.status = 'running')
+WITH given AS (
+    SELECT * FROM unnest(%b::text[], %b::uuid[], %b::bigint[]) AS given (thread_id, run_id, fence)
+), held AS (
+    SELECT runs.id FROM runs JOIN given ON given.run_id = runs.id AND given.fence = runs.fence
+    WHERE runs.status = 'running' ORDER BY runs.id FOR SHARE OF runs
+), stale AS (
+    SELECT thread_id FROM given WHERE run_id NOT IN (SELECT id FROM held)
 ), blobs AS (
     INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
     SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[])
@@ -90,7 +94,7 @@ WITH heads AS (
 SELECT set_config('synchronous_commit', 'off', true)
 """
 
-# Not all at once: a thread may have kept a long history.
+# Not all at once: a thread may have kept a long history, and a statement may not take long.
 _FORGET = """
 WITH points AS (
     DELETE FROM checkpoints WHERE ctid = ANY(ARRAY(SELECT ctid FROM checkpoints
@@ -105,7 +109,7 @@ WITH points AS (
 SELECT (SELECT count(*) FROM points) + (SELECT count(*) FROM writes)
     + (SELECT count(*) FROM blobs) AS rows
 """
-_FORGET_AT_ONCE = 2_000  # rows of each table
+_FORGET_AT_ONCE = 500  # rows of each table
 
 
 async def store(

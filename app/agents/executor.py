@@ -18,6 +18,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained
 from langgraph.pregel import Pregel
 from langgraph.runtime import RunControl
+from langgraph.types import Overwrite
 
 from app.agents.errors import NoAnswer, ToolInterrupted
 from app.agents.saver import Savers, always
@@ -149,8 +150,9 @@ class Executor:
         """Make a stopped run's thread fit for the next message.
 
         The question is there even if the run never came to keep it, a tool call without a
-        result gets one that says it was cancelled, and the words the person has seen become
-        the assistant's, so that the history the agent sees is the one the person saw.
+        result gets one that says it was cancelled, right behind it, and the words the person
+        has seen become the assistant's, so that the history the agent sees is the one the
+        person saw.
 
         Raises:
             StaleFence: ``may_write`` said no, or ``fence`` is not the run's any more.
@@ -161,10 +163,13 @@ class Executor:
             if isinstance(graph.channels.get("messages"), LastValue | None):
                 return  # it keeps no history, or one that nothing can be added to
             state = await graph.aget_state(config)
-            messages: Sequence[AnyMessage] = state.values.get("messages") or []
+            messages: list[AnyMessage] = list(state.values.get("messages") or [])
             if not messages and agent.closing_node is None:
                 return  # LangGraph could not tell in whose name to begin
-            fixes = _fixes(task, messages, partial)
+            whole = _whole(task, messages, partial)
+            fixes: list[BaseMessage] | Overwrite = whole[len(messages) :]
+            if whole[: len(messages)] != messages:  # what is missing is not only at the end
+                fixes = Overwrite(whole)
             if fixes or state.next:
                 await graph.aupdate_state(config, {"messages": fixes}, as_node=agent.closing_node)
 
@@ -177,20 +182,17 @@ def _hold(task: Task, fence: int) -> Hold | None:
     return Hold(task.run_id, fence) if fence else None
 
 
-def _fixes(task: Task, messages: Sequence[AnyMessage], partial: str) -> list[BaseMessage]:
-    """Return what is missing in the history of a run that was stopped."""
-    fixes: list[BaseMessage] = [
-        ToolMessage(content="cancelled", tool_call_id=call_id, status="error")
-        for call_id in _unanswered(messages)
-    ]
+def _whole(task: Task, messages: Sequence[AnyMessage], partial: str) -> list[BaseMessage]:
+    """Return the history of a run that was stopped, with what is missing in it."""
+    whole = _with_results(messages)
     place = _place_of(task, messages)
     if place is None:
-        fixes.append(HumanMessage(content=task.text, id=str(task.message_id)))
+        whole.append(HumanMessage(content=task.text, id=str(task.message_id)))
     since = [] if place is None else messages[place + 1 :]
     kept = "".join(str(one.text) for one in since if isinstance(one, AIMessage))
     if not kept.startswith(partial):
-        fixes.append(AIMessage(content=partial.removeprefix(kept)))
-    return fixes
+        whole.append(AIMessage(content=partial.removeprefix(kept)))
+    return whole
 
 
 def _prepared(
@@ -255,11 +257,22 @@ def _place_of(task: Task, messages: Sequence[AnyMessage]) -> int | None:
     return next((place for place, one in enumerate(messages) if one.id == wanted), None)
 
 
-def _unanswered(messages: Sequence[AnyMessage]) -> list[str]:
-    asked: dict[str, None] = {}
+def _with_results(messages: Sequence[AnyMessage]) -> list[BaseMessage]:
+    """Give each tool call without a result one that says it was cancelled. Providers want it
+    right behind the call, beside the results of the same message's other calls.
+    """
+    answered = {one.tool_call_id for one in messages if isinstance(one, ToolMessage)}
+    whole: list[BaseMessage] = []
+    missing: list[BaseMessage] = []
     for message in messages:
+        if not isinstance(message, ToolMessage):
+            whole += missing
+            missing = []
+        whole.append(message)
         if isinstance(message, AIMessage):
-            asked |= {str(call["id"]): None for call in message.tool_calls}
-        elif isinstance(message, ToolMessage):
-            asked.pop(message.tool_call_id, None)
-    return list(asked)
+            missing = [
+                ToolMessage(content="cancelled", tool_call_id=str(call["id"]), status="error")
+                for call in message.tool_calls
+                if call["id"] not in answered
+            ]
+    return whole + missing

@@ -17,9 +17,11 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.base import id as ids
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import QueryCanceled
 from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from app.agents.connection import NoReply
 from app.events.errors import StaleFence
 from app.kit.errors import Unavailable
 
@@ -108,23 +110,26 @@ def lost(*, for_good: bool = False) -> StaleFence:
 
 
 async def insist(work: Callable[[], Awaitable[T]], check: Callable[[], None] = lambda: None) -> T:
-    """Do ``work``, again if the connection broke: all of it may be repeated.
+    """Do ``work``, again if the connection broke: all of it may be repeated. After a wait that
+    was in vain only once, on another connection.
 
     Raises:
         StaleFence: ``check`` said so.
         Unavailable: Postgres stays away.
     """
-    waits = iter(_RETRY_SECONDS)
+    waits, was_late = iter(_RETRY_SECONDS), False
     while True:
         check()
         try:
             return await work()
         except OperationalError as error:
+            is_late = isinstance(error, NoReply | QueryCanceled)
             # the pool itself has waited for Postgres before it says PoolTimeout
-            patient = not isinstance(error, (PoolTimeout, PoolClosed))
-            wait = next(waits, None) if patient else None
+            in_vain = isinstance(error, PoolTimeout | PoolClosed) or (is_late and was_late)
+            wait = None if in_vain else next(waits, None)
             if wait is None:
                 raise Unavailable(
                     "The checkpoints cannot be reached for the moment.", cause=type(error).__name__
                 ) from error
+            was_late = was_late or is_late
         await asyncio.sleep(wait)

@@ -11,13 +11,15 @@ import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import UUID
 
+from psycopg import AsyncConnection
 from psycopg import Error as PsycopgError
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from app.agents.buffer import Batch
 from app.agents.buffered import BufferedSaver
 from app.agents.checkpoints import forget, prune, store
+from app.agents.connection import Connection
 from app.agents.fenced import Pool, insist, lost
 from app.agents.outlet import Handed, Outlet
 from app.agents.types import Hold
@@ -135,8 +137,16 @@ async def open_savers(url: str, settings: DatabaseSettings) -> AsyncIterator[Sav
     Its few statements are prepared, as those of the service's own pool are: a pooler in
     between must know how to keep them (PgBouncer does from 1.22 on).
     """
+    milliseconds = math.ceil(settings.statement_seconds * 1000)
+
+    async def configure(connection: AsyncConnection[DictRow]) -> None:
+        if isinstance(connection, Connection):
+            connection.statement_seconds = settings.statement_seconds
+
     pool: Pool = AsyncConnectionPool(
         for_psycopg(url),
+        connection_class=Connection,
+        configure=configure,
         min_size=1,
         max_size=settings.checkpoint_pool_size,
         open=False,
@@ -148,8 +158,8 @@ async def open_savers(url: str, settings: DatabaseSettings) -> AsyncIterator[Sav
             "row_factory": dict_row,
             "application_name": "colloquy-checkpoints",
             "connect_timeout": math.ceil(settings.connect_seconds),
-            # psycopg waits for ever: a network that forgot the connection must end it
-            "tcp_user_timeout": math.ceil(settings.statement_seconds * 1000),
+            "tcp_user_timeout": milliseconds,
+            "options": f"-c statement_timeout={milliseconds}",
         },
     )
     try:

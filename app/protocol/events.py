@@ -84,10 +84,12 @@ class RunFailed(RunEvent):
     code: str
     message: str
     retryable: bool
+    abandoned: NotRequired[bool]  # its graph did not let itself be stopped: it may still work
 
 
 class RunCancelled(RunEvent):
     type: Literal["run_cancelled"]
+    abandoned: NotRequired[bool]
 
 
 class MemoryLoaded(RunEvent):

@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 
-import structlog
-
 from app.chats.repository import ChatRepository
-from app.events.outbox import Durable, EventPublisher, outgoing_events
+from app.events.outbox import Durable, EventPublisher
 from app.kit.clock import Clock, wire_time
 from app.kit.ids import NodeId
 from app.protocol.events import Event, event
-from app.runs.errors import TooManyAttempts
 from app.runs.repository import RunRepository
-from app.runs.types import Candidate, Claim, End
+from app.runs.types import Candidate, Claim
 from app.settings import RunSettings
 from app.storage.postgres import Postgres
 
-log = structlog.get_logger()
+# Who holds a chat's lock has it for milliseconds, unless its node is gone: then another
+# candidate is served first.
+_LOCK_SECONDS = 1
 
 
 class _TakenByAnother(Exception):
@@ -48,10 +47,13 @@ class Claims:
             )
 
     async def claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
-        """Take a run over, or end it if it was tried too often.
+        """Take a run over.
 
         Returns the claim and the events it committed, which come before all others of this
-        attempt; None if another node was first or there is nothing left to execute.
+        attempt; None if another node was first.
+
+        Raises:
+            Unavailable: Postgres does not answer, or the chat is locked for long.
         """
         try:
             return await self._claim(candidate)
@@ -59,7 +61,7 @@ class Claims:
             return None
 
     async def _claim(self, candidate: Candidate) -> tuple[Claim, Durable] | None:
-        async with self._postgres.unit() as db:
+        async with self._postgres.unit(lock_seconds=_LOCK_SECONDS) as db:
             chats, runs = ChatRepository(db), RunRepository(db)
             resumes = candidate.attempt > 0
             numbers = await chats.advance_for_system(
@@ -73,36 +75,17 @@ class Claims:
             )
             if numbers is None or claim is None or claim.attempt != candidate.attempt + 1:
                 raise _TakenByAnother
-            # A run that was handed over is not given up: its node was well.
-            is_lost = candidate.lease_owner is not None
-            exhausted = is_lost and claim.attempt > self._settings.max_attempts
-            reason = "owner_lost" if is_lost else "handover"
-            if exhausted:
-                error = TooManyAttempts("The answer failed again and again.")
-                last = self._event(
-                    claim, "run_failed", code=error.code, message=error.message, retryable=False
-                )
-                events = [self._event(claim, "run_resumed", reason=reason), last]
-            elif resumes:
+            if resumes:
+                reason = "handover" if candidate.lease_owner is None else "owner_lost"
                 events = [
                     self._event(claim, "run_resumed", reason=reason),
                     self._event(claim, "message_reset", message_id=str(claim.answer_id)),
                 ]
             else:
                 events = [self._event(claim, "run_started", message_id=str(claim.message_id))]
-            last_seq = numbers.outbox_seq
-            if exhausted:
-                told = outgoing_events(events, last_seq=last_seq)
-                await runs.finish(_given_up(claim), told)
-                durable = Durable(claim.chat_id, claim.fence, told)
-            else:
-                durable = await self._publisher.store(
-                    db, claim.chat_id, events, last_seq=last_seq, fence=claim.fence
-                )
-        if exhausted:
-            log.error("run_given_up", run_id=str(claim.run_id), attempts=claim.attempt)
-            await self._publisher.publish_durable(durable)
-            return None
+            durable = await self._publisher.store(
+                db, claim.chat_id, events, last_seq=numbers.outbox_seq, fence=claim.fence
+            )
         return claim, durable
 
     def _event(self, claim: Claim, type_: str, **fields: object) -> Event:
@@ -113,13 +96,3 @@ class Claims:
             attempt=claim.attempt,
             **fields,
         )
-
-
-def _given_up(run: Claim) -> End:
-    return End(
-        run_id=run.run_id,
-        chat_id=run.chat_id,
-        fence=run.fence,
-        status="failed",
-        error_code=TooManyAttempts.code,
-    )

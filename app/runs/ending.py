@@ -149,14 +149,16 @@ _MESSAGE_STATUS = {"completed": "complete", "cancelled": "stopped", "failed": "f
 
 
 def _end_event(emitter: Emitter, outcome: Outcome, seconds: float) -> Event:
+    abandoned = {"abandoned": True} if outcome.abandoned else {}
     if outcome.status == "cancelled":
-        return emitter.make("run_cancelled")
+        return emitter.make("run_cancelled", **abandoned)
     if outcome.error is not None:
         return emitter.make(
             "run_failed",
             code=outcome.error.code,
             message=outcome.error.message,
             retryable=outcome.error.temporary,
+            **abandoned,
         )
     usage = outcome.answer.usage if outcome.answer else {}
     return emitter.make("run_completed", usage=usage, seconds=round(seconds, 3))

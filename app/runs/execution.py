@@ -12,7 +12,7 @@ from app.events.errors import StaleFence
 from app.kit.clock import Clock
 from app.kit.errors import AppError, Unavailable
 from app.runs.emitter import Emitter
-from app.runs.errors import AnswerTooLong, RunTimeout
+from app.runs.errors import AnswerTooLong, RunTimeout, TooManyAttempts
 from app.runs.steps import as_event
 from app.runs.types import Claim, Outcome
 from app.sessions.errors import UnknownAgent
@@ -52,7 +52,8 @@ class Execution:
         clock: Clock,
     ) -> None:
         self.run = run
-        self.agent = agent
+        # where even making the thread fit has cost a node, it stays as it is
+        self.agent = agent if run.losses <= settings.max_losses else None
         self.task = task
         self.stop: Why | None = None  # the first reason; what the run's end depends on
         self.leased_until = clock.monotonic() + settings.lease_seconds
@@ -91,13 +92,18 @@ class Execution:
         self.leased_until = asked_at + self._settings.lease_seconds
 
     async def outcome(self, group: asyncio.TaskGroup, emitter: Emitter) -> Outcome | None:
-        """Drive the graph; return how it ended, or None if that is not ours to say.
+        """Drive the graph; return how it ended, or None if that is not ours to say. A run that
+        has lost its node too often ends as failed, and its graph is not driven again.
 
         The drive belongs to ``group``, which outlives the run: an abandoned graph must not
         hold up its run's end.
         """
         if self.stop is not None:
             return self._verdict(None, emitter)
+        if self.run.losses >= self._settings.max_losses:
+            log.error("run_given_up", losses=self.run.losses)
+            error = TooManyAttempts("The answer failed again and again.")
+            return Outcome("failed", "", error=error)
         self._drive = drive = group.create_task(self._work(emitter))
         drive.add_done_callback(lambda _: self._over.set())
         self._wait_at_most(self._settings.timeout_seconds + _ABANDON_SECONDS)
@@ -112,7 +118,8 @@ class Execution:
             return self._verdict(None if drive.cancelled() else drive.result(), emitter)
         self._is_abandoned = True
         log.error("run_abandoned")  # a thread of it may still be at work
-        return self._verdict(_timed_out(emitter), emitter)
+        outcome = self._verdict(_timed_out(emitter), emitter)
+        return outcome and outcome._replace(abandoned=True)
 
     def _wait_at_most(self, seconds: float | None) -> None:
         if self._alarm is not None:
@@ -134,11 +141,10 @@ class Execution:
 
     async def _work(self, emitter: Emitter) -> Outcome | None:
         """Run the graph to its end. Never raises but for being cancelled."""
+        limit = asyncio.timeout(self._settings.timeout_seconds)
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
+            async with limit:
                 answer = await self._stream(emitter)
-        except TimeoutError:
-            return _timed_out(emitter)
         except Drained:
             self.stop = self.stop or "handover"
             return None
@@ -155,6 +161,8 @@ class Execution:
         except (Exception, asyncio.CancelledError) as error:
             if _is_cancelled(error):
                 raise
+            if limit.expired() and isinstance(error, TimeoutError):
+                return _timed_out(emitter)
             if self.stop is None:  # and none of it is shown
                 log.error("agent_crashed", agent=self.run.agent, exc_info=error)
             message = "Something went wrong while answering."

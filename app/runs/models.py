@@ -57,6 +57,7 @@ class Run(Base):
     answer_id: Mapped[UUID]  # the answer's id, fixed before the first word
     status: Mapped[str] = mapped_column(Text)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    losses: Mapped[int] = mapped_column(Integer, server_default="0")  # of nodes that held it
     fence: Mapped[int] = mapped_column(server_default="0")  # of the last claim
     lease_owner: Mapped[str | None] = mapped_column(Text)  # a node
     lease_until: Mapped[dt.datetime | None]

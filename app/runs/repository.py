@@ -89,6 +89,7 @@ _BACKLOG = text(
 )
 _CLAIM = text(
     "UPDATE runs r SET status = 'running', attempt = r.attempt + 1, fence = :fence,"
+    "  losses = r.losses + (r.lease_owner IS NOT NULL)::int,"
     "  lease_owner = :node, lease_until = now() + make_interval(secs => :lease),"
     "  started_at = COALESCE(r.started_at, now())"
     " FROM messages m, chats c"
@@ -97,12 +98,14 @@ _CLAIM = text(
     "  AND NOT EXISTS (SELECT 1 FROM runs o"
     "    WHERE o.chat_id = r.chat_id AND o.status = 'running' AND o.id <> r.id)"
     " RETURNING r.id, r.chat_id, r.session_id, r.message_id, r.answer_id, c.agent, c.thread_id,"
-    "  m.text, c.user_id, c.visitor_id, r.attempt, r.fence,"
+    "  m.text, c.user_id, c.visitor_id, r.attempt, r.fence, r.losses,"
     "  r.cancel_requested_at IS NOT NULL AS stopping"
 )
+# Locked in the order in which writers of checkpoints do, or each could wait for the other.
 _RENEW = text(
     "UPDATE runs SET lease_until = now() + make_interval(secs => :lease)"
-    " WHERE id = ANY(:run_ids) AND lease_owner = :node AND status = 'running'"
+    " WHERE id IN (SELECT id FROM runs WHERE id = ANY(:run_ids) AND lease_owner = :node"
+    "  AND status = 'running' ORDER BY id FOR NO KEY UPDATE)"
     " RETURNING id, fence, cancel_requested_at"
 )
 _RELEASE = text(

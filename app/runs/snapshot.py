@@ -8,7 +8,7 @@ from app.chats.types import Message
 from app.events.log import EventLog
 from app.kit.clock import wire_time
 from app.kit.ids import ChatId, RunId
-from app.protocol.codec import decode
+from app.protocol.codec import decode, encode
 from app.protocol.events import PROGRESS_TYPES
 from app.protocol.replay import Entry, Top
 from app.runs.repository import RunRepository
@@ -19,6 +19,8 @@ from app.users.types import Owner
 
 _PAGE = 50  # messages of a snapshot
 _BLOCK = 500  # events read back at a time
+_PROGRESS_BYTES = 262_144  # of one run's progress
+_PLENTY = {"custom", "team_progress"}
 _PROGRESS = PROGRESS_TYPES | {"run_started", "run_resumed", "custom"}
 
 
@@ -107,6 +109,21 @@ class SnapshotService:
         return {run_id: events[::-1] for run_id, events in told.items()}
 
 
+def _newest(progress: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out the oldest of what an agent says in great numbers, so that a snapshot stays
+    small; what a run's plan and teams are is always there.
+    """
+    left = _PROGRESS_BYTES
+    kept: list[dict[str, Any]] = []
+    for one in reversed(progress):
+        if one["type"] in _PLENTY:
+            left -= len(encode(one))
+            if left < 0:
+                continue
+        kept.append(one)
+    return kept[::-1]
+
+
 def session_view(session: Session) -> dict[str, Any]:
     return {
         "session_id": session.session_id,
@@ -117,7 +134,7 @@ def session_view(session: Session) -> dict[str, Any]:
 
 def _run_view(run: OpenRun, events: list[dict[str, Any]]) -> dict[str, Any]:
     """Fold a run's events: progress as it is, words into the text so far."""
-    progress = [one for one in events if one["type"] in _PROGRESS]
+    progress = _newest([one for one in events if one["type"] in _PROGRESS])
     partial: dict[str, Any] | None = None
     for one in events:
         match one["type"]:

@@ -24,6 +24,7 @@ class Claim(NamedTuple):
     owner: Owner
     attempt: int
     fence: int
+    losses: int = 0  # how often its node was lost
     stopping: bool = False  # its person has asked it to stop
 
 
@@ -34,6 +35,7 @@ class Outcome(NamedTuple):
     text: str
     answer: Answer | None = None
     error: AppError | None = None
+    abandoned: bool = False  # the graph did not let itself be stopped: it may still be at work
 
 
 class Accepted(NamedTuple):

@@ -23,7 +23,7 @@ from app.runs.ending import Ending
 from app.runs.execution import Execution
 from app.runs.repository import RunRepository
 from app.runs.signals import Signals
-from app.runs.types import Claim
+from app.runs.types import Candidate, Claim
 from app.settings import RunSettings
 from app.storage.postgres import Postgres
 
@@ -260,6 +260,8 @@ class RunWorker:
             await self._signals.send("wake")
         except AppError as error:  # they find the work by their poll
             log.warning("wake_failed", code=error.code)
+        except Exception:
+            log.exception("wake_crashed")
 
     async def _announce(self, durable: Durable) -> None:
         try:
@@ -338,17 +340,28 @@ class RunWorker:
                 # one of our own whose lease lapsed: the heartbeat renews it or gives it up
                 if candidate.run_id in self._running or not self.take_place():
                     continue
-                claimed = None
-                try:
-                    claimed = await self._claims.claim(candidate)
-                finally:
-                    if claimed is None:
-                        self.give_back()
-                if claimed is not None:
-                    self.start(*claimed)
-                progressed = progressed or claimed is not None
+                claimed = await self._claim(candidate)
+                progressed = progressed or claimed
             if not progressed or len(candidates) < limit:
                 return
+
+    async def _claim(self, candidate: Candidate) -> bool:
+        """Claim and start one run, in a place that was taken. What fails with it holds up no
+        other candidate.
+        """
+        claimed = None
+        try:
+            claimed = await self._claims.claim(candidate)
+        except AppError as error:
+            log.warning("claim_failed", run_id=str(candidate.run_id), code=error.code)
+        except Exception:
+            log.exception("claim_crashed", run_id=str(candidate.run_id))
+        finally:
+            if claimed is None:
+                self.give_back()
+        if claimed is not None:
+            self.start(*claimed)
+        return claimed is not None
 
 
 async def _settle(work: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:

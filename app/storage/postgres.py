@@ -18,7 +18,8 @@ Db = AsyncConnection  # what a unit of work is done on
 # SQLSTATE classes that say "not now" rather than "not so" (PostgreSQL manual, appendix A):
 # connection exceptions, transaction rollback (deadlock), insufficient resources (disk full,
 # too many connections), operator intervention (shutting down, statement timeout), system error.
-_TEMPORARY_CLASSES = ("08", "40", "53", "57", "58")
+# And two of other classes: a lock that was not to be had, a transaction that was idle too long.
+_TEMPORARY_CLASSES = ("08", "40", "53", "57", "58", "55P03", "25P03")
 
 
 class Postgres:
@@ -39,6 +40,8 @@ class Postgres:
                 "server_settings": {
                     "application_name": "colloquy",
                     "jit": "off",  # short statements: compiling one costs more than it saves
+                    # a node that is gone must not keep what it had locked
+                    "idle_in_transaction_session_timeout": milliseconds(settings.statement_seconds),
                     **server_settings,
                 },
             },
@@ -47,14 +50,21 @@ class Postgres:
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.asynccontextmanager
-    async def unit(self) -> AsyncIterator[AsyncConnection]:
+    async def unit(self, *, lock_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         """Open one transaction: committed at the end, rolled back on any error.
 
+        Args:
+            lock_seconds: how long it waits for a lock; as long as for any statement by default.
+
         Raises:
-            Unavailable: Postgres is gone, full, or out of connections.
+            Unavailable: Postgres is gone, full, or out of connections, or has locked what is
+                needed.
         """
         with _translated():
             async with self._engine.begin() as db:
+                if lock_seconds is not None:
+                    patience = milliseconds(lock_seconds)
+                    await db.exec_driver_sql(f"SET LOCAL lock_timeout = {patience}")
                 yield db
 
     @contextlib.asynccontextmanager
@@ -75,6 +85,11 @@ class Postgres:
     def in_use(self) -> int:
         """Connections lent at this moment."""
         return int(getattr(self._engine.pool, "checkedout", lambda: 0)())
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a time as Postgres's settings have it."""
+    return str(max(1, round(seconds * 1000)))
 
 
 @contextlib.contextmanager

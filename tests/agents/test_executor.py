@@ -253,6 +253,26 @@ async def test_every_tool_call_has_a_result_before_the_next_message(executor: Ex
     assert [one.status for one in results] == ["success", "error"]
 
 
+async def test_a_result_that_was_missing_stands_behind_its_call(executor: Executor) -> None:
+    """Behind a newer question it was of no use: providers refuse such a history."""
+    first, one = task("first"), agent(call_tools, one_tool, linger)
+    await stop_in(executor, one, first, at="part")  # and nobody repairs it
+    second, other = task("second", first), agent(linger)
+    await stop_in(executor, other, second, at="part")
+
+    for _ in range(2):
+        await executor.repair(other, second, partial="part")
+
+    assert lines(await history(executor, first)) == [
+        ("human", "first"),
+        ("ai", "Looking. "),
+        ("tool", "found"),
+        ("tool", "cancelled"),
+        ("human", "second"),
+        ("ai", "part"),
+    ]
+
+
 async def test_what_the_state_has_already_is_not_said_twice(executor: Executor) -> None:
     work, one = task("question"), agent(say_hello, linger)
     await stop_in(executor, one, work, at="part")

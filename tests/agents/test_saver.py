@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import id as ids
 from langgraph.checkpoint.serde import _msgpack
 from psycopg_pool.base import AttemptWithBackoff
 
-from app.agents import saver
+from app.agents import connection, saver
 from app.agents.fenced import FencedSaver
 from app.agents.saver import Savers, always, open_savers
 from app.embedded.servers import Addresses
@@ -22,7 +22,7 @@ from app.kit.errors import Unavailable
 from app.settings import DatabaseSettings
 from app.storage.addresses import for_psycopg
 from tests.runs.scene import until
-from tests.support.proxy import Proxies, proxied
+from tests.support.proxy import LOST, Proxies, proxied
 
 POOL = 6
 SETTINGS = DatabaseSettings(checkpoint_pool_size=POOL, connect_seconds=1)
@@ -146,6 +146,55 @@ async def test_a_postgres_that_stays_away_is_said_so_and_found_again_at_once(
         await proxies.postgres.restore()
 
         await put(plain(savers), thread())  # and not Unavailable after those 0.4 s
+
+
+async def test_a_postgres_that_never_answers_is_said_so_in_time(
+    proxies: Proxies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler acknowledges what it cannot pass on, and TCP sees nothing wrong: the driver
+    waited for ever, and so did every run of the node.
+    """
+    monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.1)
+    settings = DatabaseSettings(connect_seconds=0.5, statement_seconds=0.3)
+    async with open_savers(proxies.addresses.database_url, settings) as savers:
+        await put(plain(savers), thread())
+        for link in list(proxies.postgres.links):
+            link.fault(up=LOST, down=LOST)
+        kept = await put(plain(savers), thread())  # on another connection
+
+        proxies.postgres.fault(up=LOST, down=LOST)
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable):
+                await put(plain(savers), kept)
+        await proxies.postgres.restore()
+        await until(lambda: _can_put(savers))
+
+
+async def test_a_statement_that_waits_too_long_is_given_up_by_postgres_too(
+    stores: Addresses,
+) -> None:
+    """A node gave it up, and it went on to wait, and to write what nobody wanted any more."""
+    settings = DatabaseSettings(statement_seconds=0.3)
+    url, config = for_psycopg(stores.database_url), thread()
+    async with (
+        open_savers(stores.database_url, settings) as savers,
+        await psycopg.AsyncConnection.connect(url) as blocker,
+    ):
+        await blocker.execute("LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable):
+                await put(plain(savers), config)
+        await blocker.rollback()
+
+        assert await plain(savers).aget_tuple(config) is None
+
+
+async def _can_put(savers: Savers) -> bool:
+    try:
+        await put(plain(savers), thread())
+    except Unavailable:
+        return False
+    return True
 
 
 def test_what_checkpoints_bring_back_is_restricted() -> None:

@@ -1,4 +1,5 @@
-"""Judges what clients saw against what must hold: invariants I1 to I9 and I11. Pure functions.
+"""Judges what clients saw against what must hold: invariants I1 to I9, I11, and of I12 that
+nobody is sent what is another chat's. Pure functions.
 
 I10 (memory), I12 (isolation in time), I13 (leaks) and I14 (codes) are measured by the
 scenarios that are about them.
@@ -6,7 +7,7 @@ scenarios that are about them.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from app.protocol.events import RUN_ENDS
@@ -277,6 +278,30 @@ def i11_honesty(evidence: Evidence) -> Verdict:
     return verdict
 
 
+def i12_isolation(evidence: Evidence) -> Verdict:
+    """Whatever a client was sent, applied or not, belongs to its chat: what is named in it is
+    that chat's in Postgres, and the event was told in no other chat.
+    """
+    verdict = Verdict("I12")
+    told_in: dict[str, str] = {}
+    for tab, entries in evidence.tabs.items():
+        for entry in entries:
+            if entry.kind not in _SENT_TO_CLIENTS:
+                continue
+            chat, who = entry.chat, f"{tab}, of chat {entry.chat},"
+            for id_ in _ids_in(entry.data):
+                whose = evidence.chat_of.get(id_)
+                verdict.check(whose == chat, f"{who} was sent {id_} of chat {whose}")
+            if "key" in entry.data and "offset" in entry.data and entry.data["key"] is not None:
+                first = told_in.setdefault(entry.data["key"], chat)
+                verdict.check(first == chat, f"{who} was sent an event of chat {first}")
+    return verdict
+
+
+_SENT_TO_CLIENTS = {"welcome", "snapshot", "applied", "old", "gap", "ack"}
+_NAMES = ("chat_id", "run_id", "message_id")
+_PARTS = ("chat", "messages", "runs", "ended", "events", "partial")  # of a snapshot
+
 _TORN = 3  # a run's next append shows that the log has lost words; the one after repeats them
 
 CHECKS: list[Callable[[Evidence], Verdict]] = [
@@ -290,6 +315,7 @@ CHECKS: list[Callable[[Evidence], Verdict]] = [
     i8_end,
     i9_fencing,
     i11_honesty,
+    i12_isolation,
 ]
 
 
@@ -306,6 +332,15 @@ def check_journal(journal: Journal) -> list[Verdict]:
 
 def _named(event: Frame) -> str:
     return f"{event['offset']} {event['type']}"
+
+
+def _ids_in(frame: Frame) -> Iterator[str]:
+    """Yield the chats, runs and messages that a frame names, and so do its parts."""
+    yield from (frame[name] for name in _NAMES if name in frame)
+    for name in _PARTS:
+        part = frame.get(name) or []
+        for one in [part] if isinstance(part, dict) else part:
+            yield from _ids_in(one)
 
 
 def _has_given_up(entries: list[Entry]) -> bool:

@@ -24,7 +24,7 @@ from tests.faults.script import Script
 from tests.support.proxy import Link
 
 LOST = 1006  # no close frame came
-_REFUSED = 0  # the upgrade was answered with an HTTP status
+REFUSED = 0  # the upgrade was answered with an HTTP status
 SECONDS = 40.0  # nothing a scenario waits for takes nearly as long
 
 
@@ -259,7 +259,7 @@ class Tab:
                 **options,
             )
         except InvalidStatus as refusal:
-            return _REFUSED, f"HTTP {refusal.response.status_code}"
+            return REFUSED, f"HTTP {refusal.response.status_code}"
         except (OSError, TimeoutError, InvalidHandshake) as error:
             return LOST, type(error).__name__
         self.connections += 1

@@ -45,6 +45,14 @@ class Evidence:
         return {run.id: run for run in self.rows.runs}
 
     @cached_property
+    def chat_of(self) -> dict[str, str]:
+        """Whose each chat, run and message is, by id."""
+        whose = {row.id: row.chat_id for row in self.rows.messages}
+        for run in self.rows.runs:
+            whose |= dict.fromkeys((run.id, run.message_id, run.answer_id), run.chat_id)
+        return whose | {entry.chat: entry.chat for entry in self.journal.of("welcome")}
+
+    @cached_property
     def scripts(self) -> dict[str, Script]:
         """The script of each run whose question is one."""
         return {

@@ -14,10 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.events.log import channel
 from app.kit.ids import ChatId
+from app.settings import LivenessSettings
 from tests.faults.nodes import Node
 from tests.faults.scenario import Context
+from tests.support.waiting import eventually
 
 _LOOK_SECONDS = 0.05
+_LATE_SECONDS = 2  # word of a tab that leaves may be on its way, and counts anew
 _LINGER_SECONDS = 9  # a chat nobody follows is followed for 5; closing and looking take time too
 
 
@@ -157,6 +160,7 @@ async def check_nothing_left(
         await asyncio.sleep(0.2)
         left = await holdings(context, node)
     context.check("I13", not _is_more(left, before), f"{node.name} held {before}, and now {left}")
+    await check_liveness_lapses(context)
     if not follows:
         return
     chats = [str(session["chat_id"]) for session in context.sessions]
@@ -165,6 +169,31 @@ async def check_nothing_left(
         await asyncio.sleep(0.1)
         still = await _followed(context, chats)
     context.check("I13", not still, f"chats {still} are still subscribed to")
+
+
+async def check_liveness_lapses(context: Context) -> None:
+    """Judge I13: once nobody is there any more, and what was said last is no longer believed,
+    nothing is left in Redis that says who was.
+    """
+    ttl = context.seconds(LivenessSettings().ttl_seconds)
+
+    async def is_gone() -> bool:
+        return not await said_to_be_there(context)
+
+    with contextlib.suppress(TimeoutError):
+        await eventually(is_gone, seconds=ttl + _LATE_SECONDS)
+    left = await said_to_be_there(context)
+    context.check("I13", not left, f"{left} are said to be there {ttl:g} s after the last left")
+
+
+async def said_to_be_there(context: Context) -> list[str]:
+    """Return the scenario's sessions of which Redis keeps connections, believed or not."""
+    sessions = [session["session_id"] for session in context.sessions]
+    async with context.fleet.stores.redis.client.pipeline(transaction=False) as pipe:
+        for session in sessions:
+            _ = pipe.exists(f"{{{session}}}:live")
+        there = await pipe.execute()
+    return [session for session, is_there in zip(sessions, there, strict=True) if is_there]
 
 
 def _is_more(left: Holdings, before: Holdings) -> bool:

@@ -57,6 +57,8 @@ class Story:
 
     first: list[tuple[str, Frame]] = field(default_factory=list)
     second: list[tuple[str, Frame]] = field(default_factory=list)
+    elsewhere: list[tuple[str, Frame]] = field(default_factory=list)
+    """What a tab saw of another chat."""
     messages: list[MessageRow] = field(default_factory=list)
     runs: list[RunRow] = field(default_factory=list)
 
@@ -78,15 +80,20 @@ class Story:
         return cls(
             [*entered, *seen],
             [*entered, *asked, *seen[:5], *again, *seen[7:]],
+            list(entered),
             [question, answer],
             [run],
         )
 
     def evidence(self) -> Evidence:
         journal = Journal()
-        for tab, entries in (("a", self.first), ("b", self.second)):
+        for tab, chat, entries in (
+            ("a", CHAT, self.first),
+            ("b", CHAT, self.second),
+            ("c", "elsewhere", self.elsewhere),
+        ):
             for kind, data in entries:
-                journal.note(kind, data, chat=CHAT, tab=tab)
+                journal.note(kind, data, chat=chat, tab=tab)
         return Evidence(journal, Rows(self.messages, self.runs, 0))
 
     def swap(self, offset: int, **fields: Any) -> None:
@@ -204,6 +211,32 @@ def _live_too_early(story: Story) -> None:
     story.second[place] = ("live", {"offset": 9})
 
 
+def _foreign_run(story: Story) -> None:
+    story.elsewhere.append(("applied", {**EVENTS[1], "offset": 1, "key": "another"}))
+
+
+def _foreign_message(story: Story) -> None:
+    message = {"message_id": QUESTION, "role": "user", "text": "", "status": "", "run_id": ""}
+    story.elsewhere[1] = ("snapshot", _snapshot(0, messages=[message]))
+
+
+def _foreign_words(story: Story) -> None:
+    """Not even applied."""
+    story.elsewhere.append(("old", {**EVENTS[3], "run_id": "unknown", "key": "another"}))
+
+
+def _foreign_title(story: Story) -> None:
+    """It names nobody; only that it was told elsewhere shows whose it is."""
+    title = {"type": "title_changed", "offset": 1, "key": "title", "title": "Secret"}
+    story.first.append(("applied", {**title, "offset": 10}))
+    story.elsewhere.append(("applied", title))
+
+
+def _foreign_chat(story: Story) -> None:
+    kind, welcome = story.elsewhere[0]
+    story.elsewhere[0] = (kind, {**welcome, "chat_id": CHAT})
+
+
 @pytest.mark.parametrize(
     ("invariant", "spoil"),
     [
@@ -231,6 +264,11 @@ def _live_too_early(story: Story) -> None:
         ("I11", _resumed_elsewhere),
         ("I11", _less_than_promised),
         ("I11", _live_too_early),
+        ("I12", _foreign_run),
+        ("I12", _foreign_message),
+        ("I12", _foreign_words),
+        ("I12", _foreign_title),
+        ("I12", _foreign_chat),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__.strip("_"),
 )

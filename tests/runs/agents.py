@@ -129,6 +129,11 @@ async def _mute(state: State) -> dict[str, Any]:
     return {}
 
 
+async def _impatient(state: State) -> dict[str, Any]:
+    """Give up on something of its own."""
+    raise TimeoutError
+
+
 async def _wordy(state: State) -> dict[str, Any]:
     """Answer at length, and all at once."""
     return {"messages": [AIMessage(content=str(state["messages"][-1].text))]}
@@ -200,6 +205,7 @@ AGENTS = [
     _caller(),
     _agent("turns", _by_turns),
     _agent("mute", _mute),
+    _agent("impatient", _impatient),
     _agent("wordy", _wordy),
     _agent("odd", _odd, OddState),
 ]

@@ -175,6 +175,7 @@ async def test_a_graph_that_clings_for_a_moment_is_waited_for(node: Node) -> Non
         end, seconds = await cancelled(socket)
 
     assert end["type"] == "run_cancelled"
+    assert "abandoned" not in end
     assert 0.3 <= seconds < 0.3 + AT_MOST
     # its last words came before the end, and are part of what was said
     assert (await texts(node, session["chat_id"], "assistant"))[0].startswith("I do not stop ")
@@ -202,7 +203,7 @@ async def test_a_graph_that_never_lets_go_is_left_alone_and_fenced_off(
         await cancelled(socket)
     await until(lambda: _is_pruned(node, session))
 
-    assert end["type"] == "run_cancelled"
+    assert (end["type"], end["abandoned"]) == ("run_cancelled", True)
     assert 0.2 <= seconds < 0.2 + AT_MOST
     assert await texts(node, session["chat_id"], "assistant") == ["I do not stop "] * 2
     later = await rows(node, _CHECKPOINTS, t=session["chat_id"])

@@ -87,7 +87,7 @@ async def small_disk_node() -> AsyncIterator[tuple[Command, Client, Disk]]:
                     "COLLOQUY_RUNS__LEASE_SECONDS": "2",
                     "COLLOQUY_RUNS__HEARTBEAT_SECONDS": "0.5",
                     "COLLOQUY_RUNS__POLL_SECONDS": "0.5",
-                    "COLLOQUY_RUNS__MAX_ATTEMPTS": "50",
+                    "COLLOQUY_RUNS__MAX_LOSSES": "50",
                     "COLLOQUY_RUNS__QUEUED_PER_CHAT": "1000",
                     "COLLOQUY_PROTOCOL__FRAMES_PER_WINDOW": "1000",
                 },

@@ -5,6 +5,7 @@ import time
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.embedded.servers import Addresses
 from app.runs import execution
@@ -62,6 +63,19 @@ async def test_an_agent_that_fails_says_nothing_of_its_insides(node: Node) -> No
     assert (row.status, row.error_code) == ("failed", "internal")
 
 
+async def test_a_timeout_of_the_agents_own_is_a_bug_of_the_agents(node: Node) -> None:
+    """It was told as the run's, which it was not, and nothing of it was logged."""
+    client = node.client()
+    session = await client.start(agent="impatient")
+    async with client.socket(session, hello={}) as socket:
+        with capture_logs() as logs:
+            await socket.ask("hello")
+            end = await socket.until_end()
+
+    assert (end["type"], end["code"]) == ("run_failed", "internal")
+    assert "agent_crashed" in [entry["event"] for entry in logs]
+
+
 async def test_an_agent_without_an_answer_fails_and_says_so(node: Node) -> None:
     client = node.client()
     session = await client.start(agent="mute")
@@ -100,7 +114,7 @@ async def test_a_graph_that_ignores_its_timeout_is_left_alone(
             end = await socket.until_end()
             seconds = time.monotonic() - began
 
-    assert (end["type"], end["code"]) == ("run_failed", "run_timeout")
+    assert (end["type"], end["code"], end["abandoned"]) == ("run_failed", "run_timeout", True)
     assert seconds < 2
 
 

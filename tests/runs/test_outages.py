@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from app.agents import connection
 from app.embedded.servers import Addresses
 from app.kit.errors import Unavailable
 from app.kit.ids import SessionId
@@ -20,7 +21,7 @@ from tests.runs.scene import answers, rows, run_row, texts, until, vanish
 from tests.runs.test_snapshot import start, take, told
 from tests.support.client import Event
 from tests.support.node import Node
-from tests.support.proxy import Proxies, proxied
+from tests.support.proxy import LOST, Proxies, proxied
 from tests.support.scripted import GATES, NAME
 
 QUICK = {"redis": {"command_seconds": 0.3}, "events": {"relay_seconds": 0.1}}
@@ -264,11 +265,34 @@ async def test_a_run_whose_checkpoints_cannot_be_kept_is_left_and_not_failed(
     assert found == ["run_completed"]
 
 
+async def test_a_run_ends_though_every_connection_to_postgres_is_dead_without_a_word(
+    own: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes checkpoints waited for an answer that never came: no run of the node
+    came to its end until a restart.
+    """
+    monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.1)
+    gate = new_gate()
+    async with behind(own, patience=0.4) as (node, proxies):
+        started = await node.client().start(agent="steps")
+        session = await node.services.sessions.get(SessionId(started["session_id"]))
+        await node.services.runs.accept(session, gate)
+        await GATES.wait_until_reached(gate)
+
+        for link in list(proxies.postgres.links):
+            link.fault(up=LOST, down=LOST)
+        GATES.open(gate)
+        await until(lambda: _has(node, session, "run_completed"))
+        found = await ends(node, session)
+
+    assert found == ["run_completed"]
+
+
 async def test_a_run_whose_lease_lapsed_while_postgres_was_away_goes_on_after(
     own: Addresses,
 ) -> None:
     gate = new_gate()
-    tireless = {**HASTY, "lease_seconds": 0.6, "max_attempts": 50}
+    tireless = {**HASTY, "lease_seconds": 0.6, "max_losses": 50}
     async with behind(own, patience=1, **tireless) as (node, proxies):
         session = await start(node)
         ack = await node.services.runs.accept(session, f"say:a wait:{gate} say:b")

@@ -143,9 +143,11 @@ async def test_a_drain_hands_over_between_two_steps(own: Addresses) -> None:
 
 
 async def test_handing_over_is_not_held_against_a_run(own: Addresses) -> None:
-    """Three deployments in a row ended a long run as failed: each counted as an attempt."""
+    """Three deployments in a row and then one crash ended a long run as failed: each had
+    counted as an attempt.
+    """
     gate = new_gate()
-    settings = make_settings(own, runs={**HASTY, "lease_seconds": 60, "max_attempts": 1})
+    settings = make_settings(own, runs=HASTY)
     async with contextlib.AsyncExitStack() as stack:
         node = await stack.enter_async_context(begin(settings))
         session = await node.client().start(agent=NAME)
@@ -156,27 +158,26 @@ async def test_handing_over_is_not_held_against_a_run(own: Addresses) -> None:
             await node.services.worker.drain(0)
             await until(partial(_is_at, following, ack["run_id"], attempt))
             node = following
+        last = await stack.enter_async_context(begin(settings))
+        vanish(node)
+        await until(partial(_is_at, last, ack["run_id"], 5))
         GATES.open(gate)
-        await until(lambda: _has_ended(node, ack["run_id"]))
+        await until(lambda: _has_ended(last, ack["run_id"]))
+        row = await run_row(last, ack["run_id"])
 
-        assert (await run_row(node, ack["run_id"])).status == "completed"
+    assert (row.status, row.attempt, row.losses) == ("completed", 5, 1)
 
 
-async def test_a_run_that_kills_its_nodes_is_given_up(own: Addresses) -> None:
+async def test_a_run_that_kills_its_node_twice_is_given_up(own: Addresses) -> None:
     gate = new_gate()
-    settings = make_settings(own, runs={**HASTY, "lease_seconds": 0.5, "max_attempts": 2})
-    async with begin(settings) as first, begin(settings) as second, begin(settings) as third:
+    async with three(own) as (first, second, third, watching):
         session = await first.client().start(agent=NAME)
-        async with third.client().socket(session, hello={}) as socket:
+        async with watching.client().socket(session, hello={}) as socket:
             async with first.client().socket(session, hello={}) as asking:
                 ack = await asking.ask(f"say:partial wait:{gate}")
                 await asking.ask("say:next")
             await socket.until("message_delta")
-            owners = {node.services.node: node for node in (first, second, third)}
-            for attempt in (1, 2):
-                await until(partial(_is_at, third, ack["run_id"], attempt))
-                owner = owners.pop((await run_row(third, ack["run_id"])).lease_owner)
-                vanish(owner)
+            await _lose_twice(ack["run_id"], first, second, third)
 
             failed = await socket.until_end()
             after = await socket.until_end()
@@ -185,6 +186,49 @@ async def test_a_run_that_kills_its_nodes_is_given_up(own: Addresses) -> None:
     assert (failed["code"], failed["retryable"]) == ("too_many_attempts", False)
     assert len(ends(socket, ack["run_id"])) == 1
     assert after["type"] == "run_completed"  # what waited behind it is not held up
+
+
+async def test_a_run_that_is_given_up_leaves_its_thread_fit_for_the_next_message(
+    own: Addresses,
+) -> None:
+    """The call that its tool never answered stood before the next question."""
+    gate = new_gate()
+    async with three(own) as (first, second, third, watching):
+        session = await first.client().start(agent="caller")
+        async with watching.client().socket(session, hello={}) as socket:
+            async with first.client().socket(session, hello={}) as asking:
+                ack = await asking.ask(gate)
+            await GATES.wait_until_reached(gate)
+            await _lose_twice(ack["run_id"], first, second, third)
+            failed = await socket.until_end()
+
+            await socket.ask("recall")
+            told = await socket.until("message_completed")
+
+    assert (failed["type"], failed["code"]) == ("run_failed", "too_many_attempts")
+    assert told["text"] == f"person: {gate} | agent: Let me look. | tool: cancelled"
+
+
+async def test_a_run_whose_repair_was_lost_too_ends_without_one(own: Addresses) -> None:
+    """Otherwise it could be the repair that one node after another dies of."""
+    gate = new_gate()
+    settings = make_settings(own, runs=HASTY)
+    async with begin(settings) as here:
+        session = await here.client().start(agent="caller")
+        async with here.client().socket(session, hello={}) as asking:
+            ack = await asking.ask(gate)
+        await GATES.wait_until_reached(gate)
+        vanish(here)
+        await rows(here, _LOST_TWICE, r=ack["run_id"])
+        async with begin(settings) as there:
+            await until(lambda: _has_ended(there, ack["run_id"]))
+            row = await run_row(there, ack["run_id"])
+            async with there.client().socket(session, hello={}) as socket:
+                await socket.ask("recall")
+                told = await socket.until("message_completed")
+
+    assert (row.status, row.error_code, row.losses) == ("failed", "too_many_attempts", 3)
+    assert told["text"] == f"person: {gate} | agent: Let me look."
 
 
 async def test_a_lease_is_renewed_for_as_long_as_its_node_lives(own: Addresses) -> None:
@@ -378,6 +422,7 @@ async def test_a_claim_that_another_node_has_made_is_left_to_it(own: Addresses) 
 
 
 _LEASE = "SELECT 1 FROM runs WHERE id = CAST(:r AS uuid) AND status = 'running'"
+_LOST_TWICE = "UPDATE runs SET losses = 2 WHERE id = CAST(:r AS uuid) RETURNING 1"
 _CHECKPOINTS = (
     "SELECT checkpoint_id, NULL AS channel FROM checkpoints"
     " UNION ALL SELECT checkpoint_id, channel FROM checkpoint_writes ORDER BY 1, 2"
@@ -397,6 +442,30 @@ async def _has_done_first(node: Node, session: Event) -> bool:
 async def _is_at(node: Node, run_id: str, attempt: int) -> bool:
     row = await run_row(node, run_id)
     return bool(row.attempt == attempt and row.status == "running")
+
+
+@contextlib.asynccontextmanager
+async def three(own: Addresses) -> AsyncIterator[tuple[Node, Node, Node, Node]]:
+    """Lend three nodes that execute, and one that only serves: whichever of the three are
+    lost, whoever watches through it stays connected.
+    """
+    settings = make_settings(own, runs=HASTY)
+    serving = make_settings(own, runs={**HASTY, "concurrency": 0})
+    async with (
+        begin(settings) as first,
+        begin(settings) as second,
+        begin(settings) as third,
+        begin(serving) as watching,
+    ):
+        yield first, second, third, watching
+
+
+async def _lose_twice(run_id: str, *nodes: Node) -> None:
+    """Have the node that executes a run vanish, and the next one, too."""
+    owners = {node.services.node: node for node in nodes}
+    for attempt in (1, 2):
+        await until(partial(_is_at, nodes[-1], run_id, attempt))
+        vanish(owners.pop((await run_row(nodes[-1], run_id)).lease_owner))
 
 
 async def _has_ended(node: Node, run_id: str) -> bool:

@@ -170,3 +170,34 @@ async def test_the_snapshot_over_http_is_the_sockets(node: Node) -> None:
 
     assert pushed["type"] == "snapshot"
     assert pulled == {name: value for name, value in pushed.items() if name != "session"}
+
+
+async def test_a_snapshot_stays_small_however_much_an_agent_reports(node: Node) -> None:
+    gate = new_gate()
+    session = await start(node)
+    accepted = await node.services.runs.accept(
+        session, f"progress:planning_started wait:{gate} say:done"
+    )
+    await until_told(node, session.chat_id, "planning_started")
+    log = node.services.snapshots._log
+    for number in range(40):
+        event: dict[str, Any] = {
+            "type": "custom",
+            "key": new_key(),
+            "run_id": str(accepted.run_id),
+            "attempt": 1,
+            "name": "report",
+            "payload": {"number": number, "text": "x" * 20_000},
+        }
+        outgoing = Outgoing(encode(event), event["key"])
+        await log.append(session.chat_id, [outgoing], fence=1)
+
+    snapshot = await take(node, session)
+    GATES.open(gate)
+
+    [run] = snapshot["runs"]
+    assert len(encode(snapshot)) < 400_000
+    assert "planning_started" in [one["type"] for one in run["events"]]
+    reports = [one["payload"]["number"] for one in run["events"] if one["type"] == "custom"]
+    assert reports == list(range(40))[-len(reports) :]
+    assert len(reports) > 5

@@ -31,7 +31,7 @@ from tests.support.waiting import eventually
 CONNECT, STATEMENT, COMMAND = 0.6, 0.8, 0.5  # seconds
 SLACK = 1.0  # of a busy machine
 CONNECTIONS = 4
-LEASED = {"lease_seconds": 1.5, "heartbeat_seconds": 0.3, "poll_seconds": 0.2, "max_attempts": 50}
+LEASED = {"lease_seconds": 1.5, "heartbeat_seconds": 0.3, "poll_seconds": 0.2, "max_losses": 50}
 
 Fragile = tuple[Node, Proxies]
 Trouble = Callable[[Node, Proxies], AbstractAsyncContextManager[None]]

@@ -54,6 +54,8 @@ async def left_behind(
                 ack = await asking.ask(question)
             await GATES.wait_until_reached(at)
             await until(lambda: _has_noted(there, ack["run_id"], question))
+            while socket.types().count("tool_started") < len(question.split(" ")):
+                await socket.receive()  # its node may die before it is told
             vanish(here)
             yield there, socket, ack
 

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 import pytest
+from redis.exceptions import ResponseError
 
 from app.embedded.servers import Addresses
 from app.kit.errors import Unavailable
@@ -110,6 +111,33 @@ async def test_a_draining_node_leaves_what_waits_to_the_others(own: Addresses) -
 
         owners = await rows(there, "SELECT status, attempt FROM runs ORDER BY seq")
     assert owners == [("completed", 1), ("completed", 1)]
+
+
+async def test_a_wake_that_breaks_ends_no_other_run(
+    own: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what the node knew of was caught there: anything else ended all its runs."""
+    gate, stays = new_gate(), new_gate()
+    async with begin(make_settings(own, runs=PATIENT)) as node:
+        ending, staying = await sessions_on(node, 2)
+        await node.services.runs.accept(staying, f"wait:{stays} say:done")
+        await node.services.runs.accept(ending, f"wait:{gate} say:first")
+        await node.services.runs.accept(ending, "say:second")
+        await GATES.wait_until_reached(gate)
+        tried = asyncio.Event()
+
+        async def refused(kind: str) -> None:
+            tried.set()
+            raise ResponseError("NOPERM this user has no permissions")
+
+        monkeypatch.setattr(node.services.worker._signals, "send", refused)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(node.services.worker.drain(10))
+            await until(lambda: node.services.worker._draining)
+            GATES.open(gate)
+            await tried.wait()
+            GATES.open(stays)
+            await until(partial(answers, node, staying.chat_id, 1))
 
 
 async def test_a_run_does_not_depend_on_the_socket_that_asked(node: Node) -> None:

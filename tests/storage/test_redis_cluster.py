@@ -109,7 +109,7 @@ async def test_a_turn_in_a_chat_of_any_server_is_followed_and_resumed_from_both_
             after = position(leaving)
             async with chat.there.socket(chat.session, hello={"tab": "c", "after": after}) as back:
                 for socket in (here, there, back):
-                    if socket.types()[-1] != "run_completed":
+                    if "run_completed" not in socket.types():
                         await socket.until_end()
         assert here.numbered() == there.numbered()
         assert back.seen[0]["resumed"] is True
@@ -145,7 +145,12 @@ async def test_tickets_presence_and_a_stop_work_across_nodes(
     sessions = [SessionId(chat.session["session_id"]) for chat in chats]
     liveness = nodes.one.services.liveness
     await until(partial(_are_gone, liveness, sessions))
-    assert {nodes.one.services.node, nodes.other.services.node} <= set(await liveness.nodes())
+    both = {nodes.one.services.node, nodes.other.services.node}
+
+    async def have_said_so() -> bool:
+        return both <= set(await liveness.nodes())
+
+    await until(have_said_so)
 
 
 async def _are_there(liveness: LivenessStore, session_id: SessionId) -> bool:

@@ -7,6 +7,7 @@ process's to make. Anything else is said as it is.
 """
 
 import asyncio
+import threading
 from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -19,6 +20,7 @@ from langgraph.runtime import Runtime
 from app.agents.types import Agent
 
 NAME = "scripted"
+HANGING = "hanging"
 
 
 class Gates:
@@ -84,3 +86,18 @@ def scripted_agent() -> Agent:
     graph.add_edge(START, "work")
     graph.add_edge("work", END)
     return Agent(NAME, "Does what it is told.", graph.compile(), closing_node="work")
+
+
+def hang(state: State, runtime: Runtime[None]) -> dict[str, Any]:
+    runtime.stream_writer({"name": "message_delta", "payload": {"text": "now"}})
+    threading.Event().wait()
+    return {}
+
+
+def hanging_agent() -> Agent:
+    """Says a word and never comes back, in a thread that nothing can stop."""
+    graph = StateGraph(State)
+    graph.add_node("hang", hang)
+    graph.add_edge(START, "hang")
+    graph.add_edge("hang", END)
+    return Agent(HANGING, "Hangs.", graph.compile(), closing_node="hang")

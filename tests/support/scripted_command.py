@@ -1,13 +1,14 @@
-"""The command ``colloquy``, whose nodes have the scripted agent beside the built-in one."""
+"""The command ``colloquy``, whose nodes have the tests' agents beside the built-in one."""
 
 import functools
 
 from app import serving, working
 from app.cli import main
-from tests.support.scripted import scripted_agent
+from tests.support.scripted import hanging_agent, scripted_agent
 
-serving.serve_node = functools.partial(serving.serve_node, agents=[scripted_agent()])
-working.work_node = functools.partial(working.work_node, agents=[scripted_agent()])
+AGENTS = [scripted_agent(), hanging_agent()]
+serving.serve_node = functools.partial(serving.serve_node, agents=AGENTS)
+working.work_node = functools.partial(working.work_node, agents=AGENTS)
 
 if __name__ == "__main__":
     main()

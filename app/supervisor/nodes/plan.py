@@ -25,9 +25,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     query = state["query"]
     say(runtime.stream_writer, "planning_started")
     before = history(state["messages"])
-    made: Plan = await asyncio.to_thread(
-        planner.plan, query, history=before, now=context.clock.now()
-    )
+    made: Plan = await context.compute(planner.plan, query, history=before, now=context.clock.now())
     usage: dict[str, int] = {}
     if context.model is not None and made["intent"] != "irrelevant":
         made, usage = await plan_with_model(context.model, query, before, made)

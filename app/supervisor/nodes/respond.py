@@ -17,7 +17,7 @@ _PAUSE_EVERY = 32  # words; lets the event loop serve others in between
 async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     context, writer = runtime.context, runtime.stream_writer
     say(writer, "responding")
-    draft = await asyncio.to_thread(
+    draft = await context.compute(
         compose,
         state["query"],
         plan=state["plan"],

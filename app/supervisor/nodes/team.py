@@ -51,7 +51,7 @@ async def _work(task: TeamTask, context: Context, progress: Progress) -> TeamRes
         case "search":
             return await search(task["task"], language=language, context=context)
         case "document":
-            return await asyncio.to_thread(
+            return await context.compute(
                 read,
                 task["task"],
                 message=task["message"],
@@ -60,7 +60,7 @@ async def _work(task: TeamTask, context: Context, progress: Progress) -> TeamRes
                 progress=progress,
             )
         case _:
-            return await asyncio.to_thread(
+            return await context.compute(
                 analyse,
                 task["task"],
                 history=task["history"],

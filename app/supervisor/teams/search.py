@@ -1,7 +1,5 @@
 """The search team: looks things up in the ingested documents and quotes them."""
 
-import asyncio
-
 from app.supervisor.context import Context
 from app.supervisor.offline.passages import quote
 from app.supervisor.offline.types import Language, Passage, TeamResult
@@ -24,7 +22,7 @@ async def search(task: str, *, language: Language, context: Context) -> TeamResu
         )
         for one in found
     ]
-    markdown, citations = await asyncio.to_thread(quote, task, passages, language)
+    markdown, citations = await context.compute(quote, task, passages, language)
     if language == "ko":
         summary = f"문서 {len(citations)}곳에서 찾음" if citations else "맞는 문서가 없음"
     else:

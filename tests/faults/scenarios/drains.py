@@ -2,9 +2,12 @@
 
 import asyncio
 import signal
+import statistics
 import time
 
-from tests.faults.client import Tab, Turn
+from app.settings import RunSettings
+from tests.faults.client import REFUSED, Tab, Turn
+from tests.faults.journal import Entry
 from tests.faults.nodes import Node
 from tests.faults.scenario import Context, Result, scenario
 
@@ -12,25 +15,30 @@ _RUNS = 20
 _PER_SESSION = 5
 _EXIT_SECONDS = 30
 _STORM_SECONDS = 10
+_SPREAD = 1 / 3  # of its patience: waves come each second, and scaled there are only two
 _DRAINING = 4200
 
 
 @scenario("R19", "SIGTERM with 500 sockets and 20 runs")
 async def drained(context: Context) -> Result:
     """One node holds the sockets and the runs; some runs end before its patience does, the
-    others are handed over. Recovery: from a tab's close until it is live on another node.
+    others are handed over. Tabs are sent away in waves, all through its patience, and who
+    comes meanwhile is refused. Recovery: from a tab's close until it is live on another node.
     """
     sockets, node = 100 * context.size, context.dice.choice(context.fleet.nodes)
     asking = await _tabs(context, node, sessions=_RUNS, each=_PER_SESSION)
     await _tabs(context, node, sessions=(sockets - len(asking)) // _PER_SESSION, each=_PER_SESSION)
+    pace = context.seconds(0.2)  # the longer ones outlast its patience, whatever the scale
     turns: list[Turn] = []
     for place in range(_RUNS):
         parts = ("say:60", "say:120") if place % 2 else ("say:20", "say:20")
-        turns.append(await asking[place * _PER_SESSION].ask(context.script(*parts, pace=0.02)))
+        turns.append(await asking[place * _PER_SESSION].ask(context.script(*parts, pace=pace)))
     for turn in turns:
         await turn.acked()
     told_at = context.journal.fault("SIGTERM", node=node.name)
     node.signal(signal.SIGTERM)
+    await asking[0].until(lambda: not asking[0].is_live)
+    late = await context.tab(asking[0].session, first=node, live=False)
     code = await node.gone()
     took = time.monotonic() - told_at
     context.check("I8", code == 0, f"the node ended with {code}")
@@ -38,15 +46,33 @@ async def drained(context: Context) -> Result:
     context.check("I8", took <= limit, f"the node took {took:.1f} s to end")
     for turn in turns:
         await turn.ended()
-    told = context.journal.by_tab()
+    ends: dict[str, list[Entry]] = {tab.name: [] for tab in context.tabs}
+    for entry in context.journal.of("closed"):
+        ends[entry.tab].append(entry)
     for tab in context.tabs:
         await tab.live()
-        closes = [entry.data["code"] for entry in told[tab.name] if entry.kind == "closed"]
-        context.check("I14", closes[:1] == [_DRAINING], f"{tab.name} was closed with {closes}")
+        code = ends[tab.name][0].data["code"] if ends[tab.name] else None
+        wanted = REFUSED if tab is late else _DRAINING
+        context.check("I14", code == wanted, f"{tab.name} was first closed with {code}")
+    reason = ends[late.name][0].data["reason"]
+    context.check("I14", reason == "HTTP 503", f"who came late was told {reason}")
+    first = [entries[0].at for tab, entries in ends.items() if tab != late.name]
+    tenths = statistics.quantiles(first, n=10)
+    spread, patience = tenths[-1] - tenths[0], context.seconds(RunSettings().drain_seconds)
+    context.check(
+        "I14", spread >= patience * _SPREAD, f"all but a few were closed in {spread:.2f} s"
+    )
     context.recoveries += context.journal.absences()
+    resumed = [one.data for one in context.journal.of("applied") if "reason" in one.data]
+    why = {event["reason"] for event in resumed if event["type"] == "run_resumed"}
     handed = sum(run.attempt > 1 for run in (await context.rows()).runs)
+    context.check("I8", handed > 0 and why == {"handover"}, f"{handed} runs went on: {why}")
     return await context.finish(
-        rounds=1, sockets=len(context.tabs), handed_over=handed, exit_seconds=round(took, 1)
+        rounds=1,
+        sockets=len(context.tabs),
+        handed_over=handed,
+        spread=round(spread, 2),
+        exit_seconds=round(took, 1),
     )
 
 
@@ -83,8 +109,8 @@ async def rolled(context: Context) -> Result:
 
 @scenario("R21", "everybody comes back at once")
 async def storm(context: Context) -> Result:
-    """All connections break in the same instant, in the middle of answers. Recovery: until a
-    tab is live again.
+    """All connections break in the same instant, in the middle of answers. Each tab continues
+    where it was: nobody is sent a snapshot. Recovery: until a tab is live again.
     """
     tabs = await _tabs(context, None, sessions=20 * context.size, each=_PER_SESSION)
     asking = tabs[:: _PER_SESSION * 4]
@@ -104,6 +130,10 @@ async def storm(context: Context) -> Result:
     await asyncio.gather(*(comes_back(tab) for tab in tabs))
     worst = max(context.recoveries)
     context.check("I8", worst <= _STORM_SECONDS, f"the last one was back after {worst:.1f} s")
+    refusals = {entry.tab: entry.data for entry in context.journal.refusals()}
+    for tab in tabs:
+        told = refusals.get(tab.name)
+        context.check("I11", told is None, f"{tab.name} could have continued: {told}")
     for turn in turns:
         await turn.ended()
     return await context.finish(rounds=1, sockets=len(tabs))

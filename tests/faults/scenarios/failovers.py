@@ -1,6 +1,7 @@
 """Redis that falls back to what it once was, and counts on from there."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,14 +18,16 @@ from tests.faults.scenario import Context, Result, scenario
 from tests.support.waiting import eventually
 
 _BUSY_SECONDS = 1.5  # what a busy machine may add
+_SOON = 10.0  # seconds; who does not know by then never will
 
 
 @scenario("R9", "failover that lost the tail and reused its numbers")
 async def failed_over(context: Context) -> Result:
     """Redis dies, and what takes over was behind: the newest events are gone, and others get
     their numbers. Chats are in the middle of an answer, silent in the middle of one, at rest,
-    or younger than the copy; some people were away meanwhile. Recovery: from its return until
-    a tab has let go of what is gone.
+    or younger than the copy; some people were away meanwhile, and some since before the copy:
+    the log ends where they left, as if nothing had been said. Recovery: from its return until a
+    tab has let go of what is gone.
     """
     rounds = 2 * context.size
     for number in range(rounds):
@@ -80,30 +83,31 @@ async def _fail_over(context: Context, gate: str) -> None:
     redis, signs = context.fleet.stores.redis, context.fleet.signs
     streaming = [await _Chat.begin(context, "say:150", pace=0.02) for _ in range(2)]
     silent = await _Chat.begin(context, f"say:5 wait:{gate} say:30 wait:{gate}s say:40", pace=0.01)
-    resting = [await _Chat.begin(context, "say:10") for _ in range(4)]
-    kept, idle, left, reused = resting
+    resting = [await _Chat.begin(context, "say:10") for _ in range(6)]
+    kept, idle, left, reused, *unaware = resting
     away = {chat.session["chat_id"]: await context.tab(chat.session) for chat in (left, reused)}
     for chat in resting:
         await chat.all_know_the_end()
     for chat in streaming:
         await chat.all_hear(context.dice.randrange(2, 20))
     await silent.all_hear(5)
+    long_away = [await context.tab(chat.session) for chat in unaware]
+    for chat, tab in zip(unaware, long_away, strict=True):
+        await _leaves(chat, tab)
 
     redis.save()
     signs.open(gate)
-    for chat in (idle, left, reused):
+    for chat in (idle, left, reused, *unaware):
         for _ in range(context.dice.randrange(1, 3)):
             await chat.talk(context)
     young = await _Chat.begin(context, "say:10")
     await young.all_know_the_end()
     await eventually(lambda: _is(signs.is_reached(f"{gate}s")))
     for chat in (left, reused):
-        tab = away[chat.session["chat_id"]]
-        await tab.until(lambda tab=tab, chat=chat: tab.cursor == chat.tabs[0].cursor)  # type: ignore[misc]
-        await tab.close()
+        await _leaves(chat, away[chat.session["chat_id"]])
     await silent.all_hear(35)
 
-    lost = (*streaming, silent, idle, left, reused, young)
+    lost = (*streaming, silent, idle, left, reused, *unaware, young)
     held = [(tab, tab.state) for chat in lost for tab in chat.tabs]
     context.journal.fault("fails over")
     await redis.restart(data="saved", kill=True)
@@ -113,9 +117,17 @@ async def _fail_over(context: Context, gate: str) -> None:
             group.create_task(_lets_go(context, tab, state, back_at))
         group.create_task(_comes_back(context, away[left.session["chat_id"]], "ahead"))
         group.create_task(_numbers_reused(context, reused, away[reused.session["chat_id"]]))
+        for chat, tab, is_early in zip(unaware, long_away, (True, False), strict=True):
+            group.create_task(_returns_unaware(context, chat, tab, is_early=is_early))
     signs.open(f"{gate}s")
     for chat in (*streaming, silent, kept):
         await chat.all_know_the_end()
+
+
+async def _leaves(chat: _Chat, tab: Tab) -> None:
+    """Have somebody leave who knows all that was said."""
+    await tab.until(lambda: tab.cursor == chat.tabs[0].cursor)
+    await tab.close()
 
 
 async def _lets_go(context: Context, tab: Tab, held: object, since: float) -> None:
@@ -133,7 +145,8 @@ async def _comes_back(context: Context, tab: Tab, why: Literal["ahead", "rewound
     said = next(entry.data.get("reason") for entry in came if entry.kind == "welcome")
     # Where somebody still counts by the log that is no more, the proof itself may fail.
     failed = any(entry.data.get("code") == NO_CONTINUITY.code for entry in came)
-    right = said == why or (failed and said == "first")
+    # Once the loss has been found by somebody else, the log may have begun anew.
+    right = said in {why, "epoch"} or (failed and said == "first")
     context.check("I11", right, f"{tab.name} should be told {why}, and was told {said}")
 
 
@@ -145,6 +158,24 @@ async def _numbers_reused(context: Context, chat: _Chat, tab: Tab) -> None:
     while here.cursor is None or here.cursor["offset"] <= offset:
         await chat.talk(context)
     await _comes_back(context, tab, "rewound")
+
+
+async def _returns_unaware(context: Context, chat: _Chat, tab: Tab, *, is_early: bool) -> None:
+    """Have somebody return whose last event is the log's last again. That more was said, and is
+    gone, shows when the chat goes on: before the return, or after it.
+    """
+    if not is_early:
+        await chat.talk(context)
+    tab.open()
+    await tab.live()
+    if is_early:
+        await chat.talk(context)
+    runs = {turn.run_id for turn in chat.turns}
+    with contextlib.suppress(TimeoutError):
+        await tab.until(lambda: tab.is_live and tab.state.ends.keys() >= runs, _SOON)
+    lacks = runs - tab.state.ends.keys()
+    when = "before" if is_early else "after"
+    context.check("I11", not lacks, f"{tab.name} came {when} the chat went on, and lacks {lacks}")
 
 
 async def _check_kept(context: Context) -> None:

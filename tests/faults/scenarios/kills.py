@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from tests.faults.client import Tab, Turn
+from tests.faults.gauges import check_liveness_lapses, said_to_be_there
 from tests.faults.nodes import Node
 from tests.faults.rows import newest_step
 from tests.faults.scenario import Context, Result, scenario
@@ -25,8 +26,8 @@ _TIMES = {  # how often R11's scripts do what leaves a mark
 
 @scenario("R10", "kill -9 of the node that holds the socket")
 async def socket_holder_killed(context: Context) -> Result:
-    """Answers are streamed by one node to tabs on another, and that one dies. Recovery: until
-    a tab applies the next piece.
+    """Answers are streamed by one node to tabs on another, and that one dies. What it said of
+    who is there is forgotten when it lapses. Recovery: until a tab applies the next piece.
     """
     rounds, chats = 2 * context.size, 4
     for _ in range(rounds):
@@ -47,7 +48,11 @@ async def socket_holder_killed(context: Context) -> Result:
             await turn.ended()
     worst = max(context.recoveries)
     context.check("I8", worst <= 2, f"a stream continued only after {worst:.2f} s")
-    return await context.finish(rounds=rounds)
+    there = await said_to_be_there(context)
+    context.check("I13", len(there) == len(context.sessions), f"only {there} are there")
+    result = await context.finish(rounds=rounds)
+    await check_liveness_lapses(context)
+    return result
 
 
 async def _talk(context: Context, owner: Node, victim: Node) -> tuple[Turn, list[Tab]]:

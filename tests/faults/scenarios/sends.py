@@ -1,11 +1,13 @@
 """Messages that are sent many times, and by two people at once."""
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import Iterable
 
 from tests.faults.client import Refused, Tab, Turn
 from tests.faults.journal import Frame
-from tests.faults.rows import RunRow
+from tests.faults.rows import Rows
 from tests.faults.scenario import Context, Result, scenario
 from tests.support.proxy import HELD
 from tests.support.until import until
@@ -13,7 +15,13 @@ from tests.support.waiting import eventually
 
 _COPIES = 50
 _TABS = 9
-_POLICIES = ("queue", "reject", "replace")
+_STOP_SECONDS = 5.0
+_POLICIES: dict[str, tuple[list[str], list[str]]] = {
+    "queue": (["completed", "completed"], []),
+    "reject": (["completed"], ["run_in_progress"]),
+    "replace": (["cancelled", "completed"], []),
+}
+"""How the runs end, in the order of their messages; with what the other message is refused."""
 
 
 @scenario("R14", "one message sent fifty times at once through three nodes")
@@ -70,36 +78,68 @@ async def _ack_lost(context: Context, tab: Tab) -> None:
 
 @scenario("R15", "two tabs sending at once, by each policy for busy chats")
 async def two_at_once(context: Context) -> Result:
-    """The order is the one in which the chat's row was locked: the messages' own numbers."""
-    rounds = 6 * context.size
-    for _ in range(rounds):
-        for policy in _POLICIES:
-            session = await context.start()
-            tabs = [await context.tab(session, on=node) for node in context.fleet.nodes[:2]]
-            turns = await asyncio.gather(
-                *(tab.ask(context.script("say:30", pace=0.005), on_busy=policy) for tab in tabs)
-            )
-            outcomes = await asyncio.gather(*(_outcome(turn) for turn in turns))
-            rows = await context.rows()
-            runs = [run for run in rows.runs if run.chat_id == session["chat_id"]]
-            _judge(context, policy, outcomes, runs)
-            for tab in tabs:
-                await tab.close()
+    """No run may go on until both tabs have their answer, so it is certain what must become of
+    each. The order is the one in which the chat's row was locked: the messages' own numbers.
+    In it both messages are told and both runs work, and none begins before the other's end.
+    """
+    rounds, at_once = 20 * context.size**2, asyncio.Semaphore(4)
+
+    async def in_turn(policy: str, gate: str) -> None:
+        async with at_once:
+            await _meet(context, policy, gate)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(rounds):
+            for policy in _POLICIES:
+                group.create_task(in_turn(policy, f"r15-{context.seed}-{number}-{policy}"))
     return await context.finish(rounds=rounds * len(_POLICIES), ends=("completed", "cancelled"))
 
 
-def _judge(context: Context, policy: str, outcomes: list[str], runs: list[RunRow]) -> None:
-    """``runs`` are in the order of their messages."""
-    ends = [run.status for run in runs]
-    match policy:
-        case "queue":
-            right = ends == ["completed", "completed"]
-        case "reject":
-            first_done = outcomes.count("run_in_progress") == 0  # it had ended in between
-            right = ends == ["completed"] * (2 if first_done else 1)
-        case _:
-            right = ends in (["cancelled", "completed"], ["completed", "completed"])
-    context.check("I8", right, f"{policy}: the tabs saw {outcomes}, the runs in order are {ends}")
+async def _meet(context: Context, policy: str, gate: str) -> None:
+    """Have two tabs on two nodes send at once into a new chat."""
+    began, session = len(context.journal.entries), await context.start()
+    places = context.dice.sample(context.fleet.nodes, 2)
+    tabs = [await context.tab(session, on=node) for node in places]
+    scripts = [context.script(f"wait:{gate} say:5") for _ in tabs]
+    turns = await asyncio.gather(
+        *(tab.ask(script, on_busy=policy) for tab, script in zip(tabs, scripts, strict=True))
+    )
+    await asyncio.gather(*(_is_answered(turn) for turn in turns))
+    if policy == "replace":
+        with contextlib.suppress(TimeoutError):  # and it is judged that it went on
+            await tabs[0].until(lambda: bool(tabs[0].state.ends), _STOP_SECONDS)
+    context.fleet.signs.open(gate)
+    outcomes = await asyncio.gather(*(_outcome(turn) for turn in turns))
+    rows = await context.fleet.rows([session["chat_id"]])
+    for tab in tabs:
+        await tab.until(lambda tab=tab: tab.state.ends.keys() >= {run.id for run in rows.runs})  # type: ignore[misc]
+        await tab.close()
+    ends, refusals = _POLICIES[policy]
+    found = [run.status for run in rows.runs]
+    what = f"{policy}: the tabs saw {outcomes}, the runs in order are {found}"
+    context.check("I8", found == ends and sorted(outcomes) == sorted(ends + refusals), what)
+    told = [entry for entry in context.journal.entries[began:] if entry.kind == "applied"]
+    for tab in tabs:
+        events = [entry.data for entry in told if entry.tab == tab.name]
+        _check_order(context, f"{policy}: {tab.name}", rows, events)
+
+
+def _check_order(context: Context, who: str, rows: Rows, events: Iterable[Frame]) -> None:
+    """Judge the order in which a tab was told of messages, and of what their runs did."""
+    numbered = [row.run_id for row in rows.messages if row.role == "user"]
+    said, worked = [], []
+    for event in events:
+        if event["type"] == "user_message":
+            said.append(event["run_id"])
+        elif "attempt" in event:
+            worked.append(event["run_id"])
+    context.check("I1", said == numbered, f"{who} was told of {said}, their order is {numbered}")
+    turns = [run_id for run_id, _ in itertools.groupby(worked)]
+    context.check("I1", turns == numbered, f"{who} saw runs in the order {turns}, not {numbered}")
+
+
+async def _is_answered(turn: Turn) -> None:
+    await turn.tab.until(lambda: turn.ack is not None or turn.error is not None)
 
 
 async def _outcome(turn: Turn) -> str:

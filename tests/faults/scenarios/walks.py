@@ -13,7 +13,7 @@ _STEPS = 30
 _CHATS = 2
 _MOST_TABS = 4  # of a chat
 _MOST_WAITING = 4  # more might be refused, which is another scenario's
-_MOST_KILLS = 2  # of a walk: a run that loses its node for the third time ends as failed
+_MOST_KILLS = 1  # of a walk: a run that loses its node for the second time ends as failed
 _BUSY = "run_in_progress"
 
 

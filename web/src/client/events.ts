@@ -89,10 +89,12 @@ export interface RunFailedEvent extends RunEventBase {
   code: string;
   message: string;
   retryable: boolean;
+  abandoned?: boolean;
 }
 
 export interface RunCancelledEvent extends RunEventBase {
   type: "run_cancelled";
+  abandoned?: boolean;
 }
 
 export interface MemoryLoadedEvent extends RunEventBase {
