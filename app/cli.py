@@ -1,4 +1,4 @@
-"""The command ``colloquy``: serve, worker, db, doctor, ingest, chat."""
+"""The command ``colloquy``: serve, worker, db, user, doctor, ingest, chat."""
 
 import asyncio
 import contextlib
@@ -125,6 +125,78 @@ def upgrade(data_dir: Path | None) -> None:
 
     revision, _ = run(work())
     click.echo(f"The tables are at revision {revision}.")
+
+
+@main.group()
+def user() -> None:
+    """Accounts: add, disable, enable, list."""
+
+
+@user.command()
+@click.argument("email")
+@click.option("--name", help="How the person is shown.")
+@click.password_option(help="Asked for if it is not given.")
+@_data_dir
+def add(email: str, name: str | None, password: str, data_dir: Path | None) -> None:
+    """Make an account. Its e-mail address needs no proof."""
+    from app.operators import operating
+
+    async def work(settings: Settings) -> int:
+        async with operating(settings) as operators:
+            return await operators.add(email, password, display_name=name)
+
+    click.echo(f"{email} has account {run(work(_quiet(data_dir)))}.")
+
+
+@user.command()
+@click.argument("email")
+@_data_dir
+def disable(email: str, data_dir: Path | None) -> None:
+    """Let nobody use an account; its sign-ins and sockets end at once, on all nodes."""
+    _set_active(email, data_dir, is_active=False)
+    click.echo(f"{email} is disabled.")
+
+
+@user.command()
+@click.argument("email")
+@_data_dir
+def enable(email: str, data_dir: Path | None) -> None:
+    """Let a disabled account be used again."""
+    _set_active(email, data_dir, is_active=True)
+    click.echo(f"{email} is enabled.")
+
+
+@user.command("list")
+@_data_dir
+def list_users(data_dir: Path | None) -> None:
+    """Print every account: number, e-mail address, state, name."""
+    from app.operators import operating
+
+    async def work(settings: Settings) -> None:
+        async with operating(settings) as operators:
+            async for one in operators.all():
+                state = "active" if one.is_active else "disabled"
+                proof = "" if one.email_verified_at else ", address not proved"
+                name = f"  {one.display_name}" if one.display_name else ""
+                click.echo(f"{one.id:>6}  {one.email or '-'}  {state}{proof}{name}")
+
+    run(work(_quiet(data_dir)))
+
+
+def _set_active(email: str, data_dir: Path | None, *, is_active: bool) -> None:
+    from app.operators import operating
+
+    async def work(settings: Settings) -> None:
+        async with operating(settings) as operators:
+            await operators.set_active(email, is_active=is_active)
+
+    run(work(_quiet(data_dir)))
+
+
+def _quiet(data_dir: Path | None) -> Settings:
+    settings = settings_from(data_dir=data_dir)
+    logs.configure(settings.log)
+    return settings
 
 
 @main.command()

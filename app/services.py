@@ -28,6 +28,7 @@ from app.kit.ids import ConnectionId, LoginId, NodeId, SessionId, UserId, Visito
 from app.liveness.store import LivenessStore
 from app.node import Node, open_node
 from app.ownership.claims import ClaimService
+from app.protocol.close import FORBIDDEN, UNAUTHENTICATED
 from app.runs.backlog import Backlog
 from app.runs.service import RunService
 from app.runs.signals import Kind, Signals, parse_signal
@@ -91,6 +92,7 @@ class Services:
             "claim_visitor": self.claim_visitor,
             "claim_session": self.claim_session,
             "body_bytes": self.settings.server.body_bytes,
+            "metrics_networks": self.settings.server.metrics_networks,
         }
 
     async def session_changed(self, kind: str, session: Session) -> None:
@@ -119,7 +121,9 @@ class Services:
                 older = map(ConnectionId, signal["connection_ids"].split())
                 self.watch.superseded(session_id, set(older))
             case "signed_out":
-                self.watch.signed_out({LoginId(UUID(one)) for one in signal["login_ids"].split()})
+                ended = {LoginId(UUID(one)) for one in signal["login_ids"].split()}
+                is_disabled = signal.get("why") == "disabled"
+                self.watch.signed_out(ended, FORBIDDEN if is_disabled else UNAUTHENTICATED)
             case "claimed":
                 self.watch.claimed(map(SessionId, signal["session_ids"].split()))
             case _:

@@ -7,10 +7,19 @@ underscores: ``COLLOQUY_SESSIONS__TTL_SECONDS=3600``.
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -210,6 +219,11 @@ class ServerSettings(_Group):
     """Largest body of an HTTP request."""
     trusted_proxies: str = "127.0.0.1"
     """Addresses whose ``X-Forwarded-*`` headers are believed, with commas between."""
+    metrics_networks: list[IPvAnyNetwork] = [
+        ip_network("127.0.0.0/8"),
+        ip_network("::1/128"),
+    ]
+    """Networks from which ``/metrics`` may be read; for others there is nothing there."""
     public_url: str | None = None
     """What people type to get here, as ``https://chat.example.org``: links in mails begin
     with it. Unset: the address that is listened on."""

@@ -11,8 +11,8 @@ import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from app.chats.errors import ChatNotFound
 from app.auth.types import Login
+from app.chats.errors import ChatNotFound
 from app.connections.connection import Connection
 from app.connections.hub import Entrance, Hub
 from app.gateway.dispatch import Dispatch

@@ -1,12 +1,17 @@
 """Health and figures: is the process alive, is it ready, what does it do."""
 
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
+from starlette.datastructures import Address
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.kit.endpoint import Endpoint, Reply
 from app.observability.metrics import REGISTRY
+from app.web.errors import NotFound
 from app.web.readiness import Readiness
 
 
@@ -36,8 +41,19 @@ async def ready(request: Request) -> Reply:
     return Reply(ReadyView(status="unavailable", checks=checks), status=503)
 
 
-async def metrics(_: Request) -> Response:
+async def metrics(request: Request) -> Response:
+    """Figures are the operator's: whoever asks from elsewhere is told that there is nothing."""
+    if not _is_within(request.client, request.state.metrics_networks):
+        raise NotFound("There is nothing at this address.")
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_within(client: Address | None, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    try:
+        address = ip_address(client.host if client else "")
+    except ValueError:  # a Unix socket: whoever may open it is on this machine
+        return client is None or not client.host
+    return any(address in network for network in networks)
 
 
 ENDPOINTS = [
