@@ -37,7 +37,7 @@ async def test_help_names_every_command() -> None:
     code, out, _ = await done("--help")
 
     assert code == 0
-    for name in ("serve", "worker", "db", "doctor", "ingest", "chat"):
+    for name in ("serve", "worker", "db", "user", "doctor", "ingest", "chat"):
         assert f"  {name} " in out
 
 
@@ -68,6 +68,7 @@ ELSEWHERE = {
         ("worker --concurrency 0", {}, "0 is not in the range x>=1."),
         ("worker", {"COLLOQUY_RUNS__CONCURRENCY": "0"}, "a worker would execute nothing"),
         ("db upgrade", ELSEWHERE, "The database cannot be used: "),
+        ("user list", ELSEWHERE, "The database cannot be used: "),
         ("chat --url http://127.0.0.1:1 hi", {}, "No Colloquy server answers at"),
         ("chat --url nonsense hi", {}, "No Colloquy server answers at nonsense."),
     ],
@@ -85,6 +86,21 @@ def test_a_mistake_is_one_sentence(
     assert result.stdout == ""
     assert sentence in result.stderr
     assert len([one for one in result.stderr.splitlines() if one.startswith("Error: ")]) == 1
+
+
+async def test_accounts_are_added_listed_and_disabled(data_dir: Path) -> None:
+    where = ("--data-dir", str(data_dir))
+    code, out, _ = await done("db", "upgrade", *where)
+    added = await done("user", "add", "Ann@example.org", "--password", "a long one", *where)
+    again = await done("user", "add", "ann@example.org", "--password", "a long one", *where)
+    off = await done("user", "disable", "ann@example.org", *where)
+    _, listed, _ = await done("user", "list", *where)
+
+    assert code == 0, out
+    assert added[0] == 0, added
+    assert (again[0], "There is an account with this e-mail address." in again[2]) == (1, True)
+    assert off[0] == 0
+    assert "ann@example.org  disabled" in listed
 
 
 async def test_a_port_that_is_taken_is_noticed_before_anything_is_made(tmp_path: Path) -> None:

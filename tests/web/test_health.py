@@ -143,6 +143,21 @@ async def test_the_figures_can_be_read_and_count(node: Node) -> None:
     assert not [route for route in routes if route and session["session_id"] in route]
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("127.0.0.1", 200), ("10.1.2.3", 404), ("203.0.113.9", 404), ("::1", 200), ("rubbish", 404)],
+)
+async def test_figures_are_for_the_networks_that_are_named(
+    node: Node, address: str, status: int
+) -> None:
+    """A proxy on this machine says whom it asks for."""
+    headers = {"x-forwarded-for": address, "x-forwarded-proto": "http"}
+
+    answer = await node.client().http.get("/metrics", headers=headers)
+
+    assert answer.status_code == status
+
+
 async def test_no_client_can_make_figures_grow(node: Node) -> None:
     """Each close code a client chose became a label of its own."""
     client = node.client()
