@@ -1,7 +1,6 @@
 """Mails reach a real SMTP server, or a folder."""
 
 import asyncio
-import os
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,6 +35,10 @@ class Inbox:
 
 def to(url: str, **given: str) -> MailSettings:
     return MailSettings.model_validate({"url": url, **given})
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 def mail_of(envelope: Envelope) -> Message:
@@ -77,7 +80,7 @@ async def test_a_mail_reaches_the_server(tmp_path: Path) -> None:
     mail = mail_of(envelope)
     assert (mail["From"], mail["To"]) == ("Us <us@example.org>", "ann@example.org")
     assert "https://example.org/#a=b" in str(mail.get_payload())
-    assert os.listdir(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
 async def test_the_server_is_told_who_sends(tmp_path: Path) -> None:
