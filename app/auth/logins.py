@@ -9,6 +9,7 @@ from app.auth.types import Login
 from app.kit.ids import LoginId, UserId, new_login_id
 from app.settings import AuthSettings
 from app.storage.postgres import Db, Postgres
+from app.users.repository import UserRepository
 
 LOGIN_PREFIX = "clg_"  # a Colloquy login
 _SWEEP_AT_ONCE = 1_000
@@ -45,9 +46,11 @@ class Logins:
         async with self._postgres.statement() as db:
             return await AuthRepository(db).good_among(list(login_ids))
 
-    async def end(self, login: Login, *, everywhere: bool) -> list[LoginId]:
+    async def end(self, login: Login, *, everywhere: bool, address: str) -> list[LoginId]:
         """End a sign-in, or all of its account's; return which."""
         async with self._postgres.unit() as db:
+            action = "signed_out_everywhere" if everywhere else "signed_out"
+            await UserRepository(db).audit(action, login.user_id, actor="user", address=address)
             repository = AuthRepository(db)
             if everywhere:
                 return await repository.end_logins(login.user_id, but=None)

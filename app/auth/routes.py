@@ -55,7 +55,7 @@ async def logout(request: Request, body: LogoutBody | None) -> Reply:
         return Reply(SignedOutView(ended=0), headers=headers)
     logins: Logins = request.state.logins
     everywhere = body is not None and body.everywhere
-    ended = await logins.end(caller.login, everywhere=everywhere)
+    ended = await logins.end(caller.login, everywhere=everywhere, address=caller.address)
     await _tell(request, ended)
     return Reply(SignedOutView(ended=len(ended)), headers=headers)
 
@@ -117,7 +117,7 @@ async def delete_me(request: Request, body: DeleteBody | None) -> Reply:
     caller = await caller_of(request)
     user, login = await _me(request, caller)
     await local.check(user, body.password if body else "", address=caller.address)
-    ended = await logins.end(login, everywhere=True)
+    ended = await logins.end(login, everywhere=True, address=caller.address)
     await users.delete(user.id, actor="user", address=caller.address)
     await _tell(request, ended)
     return Reply(DoneView(), headers=(_cookie(request, LOGIN_COOKIE, "", 0),))

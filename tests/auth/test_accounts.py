@@ -362,7 +362,7 @@ async def test_a_deleted_account_leaves_nothing_that_can_be_reached(
             text("SELECT action FROM audit_log WHERE user_id = :id ORDER BY id"), {"id": user_id}
         )
     assert noted == 1
-    assert list(actions) == ["registered", "deleted"]
+    assert list(actions) == ["registered", "signed_out_everywhere", "deleted"]
     body = {"email": answer["user"]["email"], "password": PASSWORD}
     error_of(await mailing.client().http.post("/auth/login", json=body), 401, "wrong_password")
 
