@@ -94,6 +94,7 @@ class LocalAuth:
             await users.audit("registered", user_id, actor="user", address=address)
             link = await self._new_link(db, user_id, "verify", email)
             signed_in = await self._sign_in(db, user_id)
+        await self._throttle.succeeded(account=f"register {email}", address=address)
         self._mailer.send(email, "Is this your address?", _VERIFY.format(link=link))
         return signed_in
 

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from app.events.log import Publication
 from app.kit.ids import ChatId, new_chat_id
+from app.protocol.close import NO_CONTINUITY, ConnectionEnded
 from tests.connections.scene import Client, Station, client, station
 
 BROWSERS = 12
@@ -25,7 +26,19 @@ class Browser:
         self.continued = 0
 
     async def stay(self) -> Client:
-        """Join, watch for a moment, and return what the page holds then."""
+        """Join, watch for a moment, and return what the page holds then. If too much is lost
+        meanwhile, it is sent away and comes again.
+        """
+        while not await self._has_stayed():
+            pass
+        return self.page
+
+    @property
+    def page(self) -> Client:
+        assert self.now is not None
+        return self.now
+
+    async def _has_stayed(self) -> bool:
         before, self.now = self.now, client(self._here, self._chat_id)
         position = None
         if before is not None and self._rng.random() < 0.8:
@@ -34,16 +47,21 @@ class Browser:
         self._here.hub.admit(self.now.connection)
         entrance = await self.now.enter(position)
         await self._dawdle()
-        await self.now.go_live(entrance)
+        try:
+            await self.now.go_live(entrance)
+        except ConnectionEnded as ended:
+            assert ended.close == NO_CONTINUITY
+            self._here.hub.leave(self.now.connection)
+            self.now = before
+            return False
         self.continued += self.now.reason is None
         await self._dawdle()
         self.now.read_waiting()
-        return self.now
+        return True
 
     def leave(self) -> None:
-        assert self.now is not None
-        assert self.now.connection.ended is None
-        self._here.hub.leave(self.now.connection)
+        assert self.page.connection.ended is None
+        self._here.hub.leave(self.page.connection)
 
     async def _dawdle(self) -> None:
         for _ in range(self._rng.choice([0, 0, 1, 5, 20])):
