@@ -50,7 +50,8 @@ def _row(variable: str, field: Any) -> str:
     elif default is None:
         shown = "unset"
     else:
-        shown = f"`{json.dumps(default, default=str) if isinstance(default, (bool, list)) else default}`"
+        is_json = isinstance(default, (bool, list))
+    shown = f"`{json.dumps(default, default=str) if is_json else default}`"
     text = re.sub(r"\s+", " ", field.description or "").strip()
     return f"| `{variable}` | {shown} | {text} |"
 

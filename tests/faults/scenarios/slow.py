@@ -65,7 +65,8 @@ class Crowd:
     settings={
         "connections": {"send_seconds": 4.0},  # an endless queue would be long by then
         "protocol": {"heartbeat_seconds": 1.0, "pong_seconds": 1.0, "frames_per_window": 1_000},
-        "runs": {"concurrency": 200},
+        # leases as they are in production: a second of work is no death of a node
+        "runs": {"concurrency": 200, "lease_seconds": 15, "heartbeat_seconds": 5},
         "events": {"log_events": 50},  # of Redis's memory it is not asked here
     },
 )
