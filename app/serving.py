@@ -20,6 +20,7 @@ from app.services import Services, build
 from app.settings import Settings
 from app.stopping import Stopper
 from app.threads import use_threads
+from app.web.transport import BoundedHttp
 
 _OTHER_FILES = 500  # pools, logs, documents
 
@@ -64,7 +65,7 @@ async def _serve_until_stopped(
         # ours is what a client sees (4009), so the transport's is a little larger
         ws_max_size=settings.protocol.frame_bytes + 65_536,
         ws_per_message_deflate=False,
-        http="httptools",
+        http=BoundedHttp,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -249,6 +249,8 @@ def folded(email: str) -> str:
         found = validate_email(email.strip(), check_deliverability=False)
     except EmailNotValidError as error:
         raise BadEmail("This is not an e-mail address.") from error
+    if "=?" in found.local_part:  # an encoded word (RFC 2047): another address in a header
+        raise BadEmail("This is not an e-mail address.")
     return found.normalized.casefold()
 
 

@@ -51,7 +51,7 @@ async def login(request: Request, body: LoginBody) -> Reply:
 async def logout(request: Request, body: LogoutBody | None) -> Reply:
     caller = await caller_of(request)
     headers = (_cookie(request, LOGIN_COOKIE, "", 0),)
-    if caller.login is None:  # there is nothing to end; a stale cookie goes
+    if caller.login is None or caller.token is not None:  # nothing to end; a stale cookie goes
         return Reply(SignedOutView(ended=0), headers=headers)
     logins: Logins = request.state.logins
     everywhere = body is not None and body.everywhere

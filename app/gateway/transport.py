@@ -72,6 +72,7 @@ class AbortableProtocol(WebSocketsSansIOProtocol):
                 self._parse_some()
         else:
             super().data_received(data)
+            self._answer_unreadable()
 
     async def receive(self) -> Any:
         message = await super().receive()
@@ -90,11 +91,19 @@ class AbortableProtocol(WebSocketsSansIOProtocol):
         some = bytes(self._unparsed[:_PARSED_BYTES])
         del self._unparsed[:_PARSED_BYTES]
         super().data_received(some)
+        self._answer_unreadable()
         if self._deaf:
             self._unparsed.clear()
             self._resume()
         elif self._unparsed and not self.read_paused:
             self._parse_soon()
+
+    def _answer_unreadable(self) -> None:
+        """Send the refusal of a handshake that cannot be read: uvicorn would wait for ever."""
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self._deaf = True
+            self._abort_after(_DISCARD_SECONDS)
 
     def _parse_soon(self) -> None:
         if not self.transport.is_closing():

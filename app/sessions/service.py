@@ -119,7 +119,8 @@ class SessionService:
         cookie = None
         if caller.owner is None and session.visitor_id is not None:
             cookie = self._tokens.visitor_cookie(session.visitor_id)
-        login_id = caller.login.id if caller.login else None
+        # a caller with a session's own token starts as a visitor, whatever it hangs on
+        login_id = caller.login.id if caller.login and session.user_id is not None else None
         token = self._tokens.session_token(session.session_id, login_id)
         return Started(session, token, cookie)
 

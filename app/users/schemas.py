@@ -26,8 +26,8 @@ def _is_timezone(value: str) -> str:
 
 
 def _is_web_address(value: str) -> str:
-    if value and not value.startswith("https://"):
-        raise ValueError("is an address that begins with https://")
+    if value and not (value.startswith("https://") and value.isprintable() and " " not in value):
+        raise ValueError("is an address that begins with https://, and holds no blanks")
     return value
 
 

@@ -15,6 +15,13 @@ class BodyTooLarge(AppError):
     kind = Kind.TOO_LARGE
 
 
+class HeadTooLarge(AppError):
+    """The request's address and headers are longer than 64 KiB."""
+
+    code = "head_too_large"
+    kind = Kind.TOO_LARGE
+
+
 class MalformedBody(AppError):
     """The request's body is not JSON of the documented shape."""
 

@@ -15,9 +15,10 @@ from app.auth.tokens import Tokens
 from app.embedded.servers import Addresses
 from app.kit.ids import new_visitor_id
 from app.storage.postgres import Postgres
+from tests.auth.scene import registered
 from tests.conftest import SECRET, make_settings
 from tests.sessions.rows import count, rows, session_row
-from tests.support.answers import error_of
+from tests.support.answers import bearer, error_of
 from tests.support.node import Node, running_node
 from tests.support.scripted import NAME
 
@@ -274,3 +275,18 @@ async def test_a_session_token_alone_does_not_open_its_chat_for_a_new_session(no
     )
 
     error_of(answer, 404, "chat_not_found")
+
+
+async def test_who_starts_with_the_token_of_a_users_session_can_use_what_they_started(
+    node: Node,
+) -> None:
+    client, _ = await registered(node)
+    theirs = await client.start()
+    http = node.client().http
+
+    started = (await http.post("/chat/start", headers=bearer(theirs))).json()
+    answer = await node.client().http.get(
+        f"/chat/sessions/{started['session_id']}", headers=bearer(started)
+    )
+
+    assert answer.json()["user_id"] is None

@@ -13,6 +13,7 @@ from app.gateway.transport import AbortableProtocol
 from app.main import create_app
 from app.services import Services, build
 from app.settings import Settings
+from app.web.transport import BoundedHttp
 from tests.support.client import Client
 from tests.support.scripted import scripted_agent
 
@@ -42,6 +43,7 @@ async def running_node(
     async with build(settings, agents=agents) as services:
         config = uvicorn.Config(
             create_app(settings, contextlib.nullcontext(services)),
+            http=BoundedHttp,
             ws=AbortableProtocol,
             ws_max_size=settings.protocol.frame_bytes + 65_536,
             ws_per_message_deflate=False,

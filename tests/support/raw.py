@@ -77,6 +77,10 @@ class Raw:
             self._writer.write(data)
             await self._writer.drain()
 
+    async def head(self) -> bytes:
+        """Return the head of an HTTP answer."""
+        return await self._reader.readuntil(b"\r\n\r\n")
+
     async def finish(self) -> None:
         """Say that no more will come."""
         with contextlib.suppress(OSError):
