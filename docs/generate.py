@@ -51,7 +51,7 @@ def _row(variable: str, field: Any) -> str:
         shown = "unset"
     else:
         is_json = isinstance(default, (bool, list))
-    shown = f"`{json.dumps(default, default=str) if is_json else default}`"
+        shown = f"`{json.dumps(default, default=str) if is_json else default}`"
     text = re.sub(r"\s+", " ", field.description or "").strip()
     return f"| `{variable}` | {shown} | {text} |"
 
