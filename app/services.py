@@ -19,12 +19,14 @@ from app.auth.tickets import TicketStore
 from app.background import Work, running
 from app.chats.service import ChatService
 from app.connections.hub import Hub
+from app.gateway.admission import Admission
 from app.gateway.endpoint import Gateway
 from app.gateway.handshake import Handshake
 from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError
 from app.kit.ids import ConnectionId, LoginId, NodeId, SessionId, UserId, VisitorId
+from app.limits.rates import Rates
 from app.liveness.store import LivenessStore
 from app.node import Node, open_node
 from app.ownership.claims import ClaimService
@@ -63,6 +65,7 @@ class Services:
     claims: ClaimService
     chats: ChatService
     sessions: SessionService
+    rates: Rates
     liveness: LivenessStore
     snapshots: SnapshotService
     runs: RunService
@@ -80,6 +83,7 @@ class Services:
             "tickets": self.tickets,
             "chats": self.chats,
             "sessions": self.sessions,
+            "rates": self.rates,
             "liveness": self.liveness,
             "snapshots": self.snapshots,
             "gateway": self.gateway,
@@ -211,6 +215,7 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
         worker=node.worker,
         signals=node.signals,
         settings=settings.runs,
+        chats_at_once=settings.limits.runs_per_user,
         clock=clock,
         node=node.id,
     )
@@ -225,8 +230,11 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
         settings=settings,
         monotonic=clock.monotonic,
     )
+    rates = Rates(stores.redis, settings.limits, monotonic=clock.monotonic)
     gateway = Gateway(
         hub=hub,
+        admission=Admission(rates=rates, liveness=node.liveness, settings=settings),
+        rates=rates,
         handshake=Handshake(
             sessions=node.sessions,
             identity=identity,
@@ -265,6 +273,7 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
         claims=ClaimService(stores.postgres),
         chats=node.chats,
         sessions=node.sessions,
+        rates=rates,
         liveness=node.liveness,
         snapshots=snapshots,
         runs=runs,

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -38,6 +38,11 @@ class BadSettings(AppError):
 
     code = "bad_settings"
     kind = Kind.INVALID
+
+
+OFF = "off"
+_RATE = r"off|[1-9]\d*/([1-9]\d* )?(second|minute|hour|day)s?"
+Rate = Annotated[str, Field(pattern=rf"^({_RATE})$")]  # as the library writes it
 
 
 class _Group(BaseModel):
@@ -104,7 +109,7 @@ class ConnectionSettings(_Group):
     close_seconds: float = Field(default=1, gt=0)
     """How long a closing handshake may take before the connection is cut."""
     per_session: int = Field(default=10, ge=1)
-    """Sockets one session may have open on one node."""
+    """Sockets one session may have open: tabs on all nodes, others on one."""
     per_node: int = Field(default=10_000, ge=1)
     """Sockets one node accepts; more are refused with HTTP 503."""
     tcp_user_timeout_ms: int = Field(default=30_000, ge=0)
@@ -270,6 +275,28 @@ class MailSettings(_Group):
     """Longest time that handing over one mail may take."""
 
 
+class LimitSettings(_Group):
+    """How much is too much, on all nodes together. An IPv6 address counts by its first 64 bits."""
+
+    starts: Rate = "20/minute"
+    """Sessions that may be started from one address: ``20/minute``, ``5/10 seconds``, or ``off``.
+    """
+    handshakes: Rate = "300/minute"
+    """Sockets that may be opened from one address, successfully or not. Tabs that lose their
+    node come back several times each."""
+    queries: Rate = "30/minute"
+    """Messages a user may send."""
+    anonymous_queries: Rate = "10/minute"
+    """Messages an anonymous visitor may send."""
+    sockets_per_user: int = Field(default=20, ge=0)
+    """Sockets a user may have open. 0: any number."""
+    sockets_per_address: int = Field(default=50, ge=0)
+    """The same from one address."""
+    runs_per_user: int = Field(default=4, ge=0)
+    """Chats of a user that may be answered at once; a message in one more is refused. 0: any
+    number."""
+
+
 class LivenessSettings(_Group):
     beat_seconds: float = Field(default=20, gt=0)
     """How often a node says which sessions and tabs it holds."""
@@ -342,6 +369,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     mail: MailSettings = MailSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    limits: LimitSettings = LimitSettings()
     liveness: LivenessSettings = LivenessSettings()
     log: LogSettings = LogSettings()
 

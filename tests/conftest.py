@@ -16,6 +16,7 @@ from app.settings import LogSettings, Settings, load_settings
 from app.storage import migrations
 from app.storage.postgres import Postgres
 from app.storage.redis import connect
+from tests.support.limits import UNLIMITED
 from tests.support.node import Node, running_node
 
 logs.configure(LogSettings(level="warning", format="console"))
@@ -46,6 +47,7 @@ def make_settings(stores: Addresses, **given: object) -> Settings:
         "database_url": stores.database_url,
         "redis_url": stores.redis_url,
         "secret": SECRET,
+        "limits": UNLIMITED,
         "auth": {"tries_per_address": 100_000},  # all of them come from one
         "database": {"pool_size": 5, "checkpoint_pool_size": 5, "migrate": False},
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from app.auth.errors import TooManyTries
+from app.limits.places import place_of
 from app.settings import AuthSettings
 from app.storage.redis import redis_errors
 
@@ -32,7 +33,7 @@ class Throttle:
         """
         for key, free in (
             (_key("account", account), self._settings.tries_per_account),
-            (_key("address", address), self._settings.tries_per_address),
+            (_address_key(address), self._settings.tries_per_address),
         ):
             args = [free, self._settings.tries_seconds, self._settings.wait_seconds]
             with redis_errors():
@@ -45,10 +46,14 @@ class Throttle:
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipe:
                 _ = pipe.delete(_key("account", account))
-                _ = pipe.hincrby(_key("address", address), "count", -1)
-                _ = pipe.expire(_key("address", address), self._settings.tries_seconds)
+                _ = pipe.hincrby(_address_key(address), "count", -1)
+                _ = pipe.expire(_address_key(address), self._settings.tries_seconds)
                 await pipe.execute()
 
 
 def _key(kind: str, name: str) -> str:
     return f"tries:{kind}:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def _address_key(address: str) -> str:
+    return _key("address", place_of(address) or address)

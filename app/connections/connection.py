@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from app.kit.ids import ChatId, ConnectionId, LoginId, SessionId, new_connection_id
+from app.liveness.store import Seat
 from app.protocol.close import TOO_SLOW, Close, ConnectionEnded
 from app.protocol.deltas import merge_deltas
 from app.settings import ConnectionSettings
@@ -37,6 +38,7 @@ class Connection:
         "login_id",
         "offset",
         "pinged_at",
+        "seats",
         "sent_bytes",
         "session_id",
         "tab",
@@ -56,6 +58,7 @@ class Connection:
         self.tab: str | None = None
         self.login_id: LoginId | None = None  # the sign-in it was opened under, if any
         self.good_until: float | None = None  # when that ends, by the clock
+        self.seats: tuple[Seat, ...] = ()  # of those its user and its address have
         self.offset = 0  # of the last event offered; set by the hub
         self.expects_pong = False  # the client said hello, so it answers pings
         self.pinged_at: float | None = None  # of a ping not yet answered

@@ -9,10 +9,12 @@ import structlog
 
 from app.auth.types import Login
 from app.connections.connection import Connection
-from app.gateway.errors import NotNow, RateLimited, error_reply
+from app.gateway.errors import NotNow, error_reply
 from app.kit.clock import wire_time
 from app.kit.errors import AppError
 from app.kit.ids import RunId, parse_uuid
+from app.limits.errors import RateLimited
+from app.limits.rates import Rates
 from app.observability.metrics import ACK_SECONDS, FRAME_ERRORS
 from app.protocol.close import PROTOCOL_ERROR, Close, rate_limited
 from app.protocol.codec import encode
@@ -59,6 +61,7 @@ class Dispatch:
         session: Session,
         *,
         runs: RunService,
+        rates: Rates,
         authenticate: Callable[[str], Awaitable[Login | None]],
         settings: ProtocolSettings,
         monotonic: Callable[[], float],
@@ -66,6 +69,7 @@ class Dispatch:
         self._connection = connection
         self._session = session
         self._runs = runs
+        self._rates = rates
         self._authenticate = authenticate
         self._settings = settings
         self._monotonic = monotonic
@@ -178,6 +182,11 @@ class Dispatch:
                 return {"expires_at": wire_time(login.expires_at) if login else None}
 
     async def _query(self, frame: Query) -> dict[str, Any]:
+        owner = self._session.owner
+        if owner.is_anonymous:
+            await self._rates.count("anonymous_queries", str(owner.visitor_id))
+        else:
+            await self._rates.count("queries", str(owner.user_id))
         accepted = await self._runs.accept(
             self._session,
             frame.query,

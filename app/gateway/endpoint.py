@@ -8,21 +8,22 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.auth.types import Login
 from app.chats.errors import ChatNotFound
 from app.connections.connection import Connection
 from app.connections.hub import Entrance, Hub
+from app.gateway.admission import Admission
 from app.gateway.dispatch import Dispatch
 from app.gateway.errors import error_reply
-from app.gateway.handshake import Entry, Handshake, origin_allowed, read_text
+from app.gateway.handshake import Entry, Handshake, read_text
 from app.gateway.transport import abort, limit_goodbye
 from app.gateway.watch import SessionWatch
 from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError, Unavailable
 from app.kit.ids import ConnectionId, NodeId, short
+from app.limits.rates import Rates
 from app.liveness.store import LivenessStore
 from app.observability.metrics import (
     CONNECTIONS,
@@ -69,7 +70,9 @@ class Gateway:
         self,
         *,
         hub: Hub,
+        admission: Admission,
         handshake: Handshake,
+        rates: Rates,
         runs: RunService,
         snapshots: SnapshotService,
         watch: SessionWatch,
@@ -80,7 +83,9 @@ class Gateway:
         node: NodeId,
     ) -> None:
         self._hub = hub
+        self._admission = admission
         self._handshake = handshake
+        self._rates = rates
         self._runs = runs
         self._snapshots = snapshots
         self._watch = watch
@@ -89,7 +94,7 @@ class Gateway:
         self._settings = settings
         self._clock = clock
         self._node = node
-        self._shaking = 0  # sockets that are accepted and not yet known
+        self._shaking = 0  # sockets that are not yet known
         self._goodbye: Close | None = None  # while draining
 
     @property
@@ -98,20 +103,19 @@ class Gateway:
 
     async def connect(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
-        if not origin_allowed(socket, self._settings.server.origins):
-            await _refuse(socket, 403, "forbidden", "This page may not connect here.")
-            return
         limits = self._settings.connections
-        if self.draining or self._hub.count + self._shaking >= limits.per_node:
-            await _refuse(socket, 503, "unavailable", "This node takes no new connections.")
-            return
-        limit_goodbye(socket.scope, limits.close_seconds)
+        is_full = self.draining or self._hub.count + self._shaking >= limits.per_node
         offered = socket.scope.get("subprotocols") or []
         # A browser ends a handshake that selects nothing of what it offered, and would not
         # see that its version is the trouble.
         spoken = PROTOCOL if PROTOCOL in offered else next(iter(offered), None)
         self._shaking += 1
         try:
+            refusal = await self._admission.refusal(socket, is_full=is_full)
+            if refusal is not None:
+                await socket.send_denial_response(refusal)
+                return
+            limit_goodbye(socket.scope, limits.close_seconds)
             await socket.accept(subprotocol=spoken)
             entry = await self._handshake.shake(socket, socket.path_params["session_id"])
         except ConnectionEnded as ended:
@@ -163,6 +167,7 @@ class Gateway:
             close = INTERNAL
         finally:
             self._hub.leave(connection)
+            self._liveness.stand_up(connection.seats)
             CONNECTIONS.set(self._hub.count)
         if close is not None:
             await self._remember(connection, close)
@@ -192,6 +197,7 @@ class Gateway:
             connection,
             session,
             runs=self._runs,
+            rates=self._rates,
             authenticate=partial(self._authenticate, connection, session),
             settings=protocol,
             monotonic=self._clock.monotonic,
@@ -201,7 +207,7 @@ class Gateway:
             hello, first = await self._await_hello(socket)
         greeted = hello is not None
         await self._check_login(connection)
-        await self._enter(connection, session, hello)
+        await self._enter(socket, connection, session, hello)
         working = False
         while True:
             if first is not None:
@@ -216,7 +222,7 @@ class Gateway:
                     greeted = True
                     # until now it was there without a tab, which is another member
                     self._liveness.left(session.session_id, connection.id, connection.tab)
-                    await self._enter(connection, session, frame)
+                    await self._enter(socket, connection, session, frame)
                 else:
                     dispatch.dispatch(frame)
             except AppError as error:  # answered; the connection lives on
@@ -261,11 +267,14 @@ class Gateway:
             return frame, None
         return None, text
 
-    async def _enter(self, connection: Connection, session: Session, hello: Hello | None) -> None:
+    async def _enter(
+        self, socket: WebSocket, connection: Connection, session: Session, hello: Hello | None
+    ) -> None:
         """Bring the client up to date and let it follow its chat.
 
         Raises:
-            ConnectionEnded: a store does not answer, or completeness could not be proved.
+            ConnectionEnded: a store does not answer, completeness could not be proved, or
+                there are too many sockets.
         """
         after, previous = None, None
         if hello is not None:
@@ -276,6 +285,7 @@ class Gateway:
             if connection.tab is not None:
                 self._watch.superseded(session.session_id, self._older(connection))
                 previous = await self._returned(connection, connection.tab)
+            await self._admission.seat(socket, connection, session)
             entrance = await self._hub.enter(connection, after)
             snapshot = None
             if entrance.reason is not None:
@@ -304,11 +314,14 @@ class Gateway:
     async def _returned(self, connection: Connection, tab: str) -> int | None:
         """Return why the tab was closed before, and end what other nodes still hold of it."""
         code, elsewhere = await self._liveness.returned(connection.session_id, tab)
-        if elsewhere:
+        siblings = self._hub.of_session(connection.session_id)
+        self._admission.check_session(siblings - {connection}, tab, elsewhere)
+        older = [one.connection_id for one in elsewhere if one.tab == tab]
+        if older:
             await self._signals.send(
                 "superseded",
                 session_id=connection.session_id,
-                connection_ids=" ".join(one.connection_id for one in elsewhere),
+                connection_ids=" ".join(older),
             )
         return code
 
@@ -406,13 +419,6 @@ class Gateway:
             for connection in connections[start : start + size]:
                 connection.finish(self._goodbye)
             await asyncio.sleep(pause)
-
-
-async def _refuse(socket: WebSocket, status: int, code: str, message: str) -> None:
-    """Answer the upgrade with an HTTP status: no browser can read more than that."""
-    await socket.send_denial_response(
-        JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
-    )
 
 
 def _first(group: BaseExceptionGroup[Any], kind: type[_E]) -> _E:

@@ -5,13 +5,6 @@ from typing import Any
 from app.kit.errors import AppError, Kind
 
 
-class RateLimited(AppError):
-    """Too many frames, or too many commands in work at once."""
-
-    code = "rate_limited"
-    kind = Kind.LIMITED
-
-
 class NotNow(AppError):
     """A frame that is not expected at this point of a connection's life."""
 

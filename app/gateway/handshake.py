@@ -8,7 +8,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.auth.errors import Unauthenticated
 from app.auth.identity import Identity
 from app.auth.logins import Logins
-from app.auth.origins import may_act
 from app.auth.tickets import TicketStore
 from app.auth.types import Caller, Login
 from app.kit.errors import AppError
@@ -29,15 +28,6 @@ from app.sessions.errors import SessionNotFound
 from app.sessions.service import SessionService
 from app.sessions.types import Session
 from app.settings import Settings
-
-
-def origin_allowed(socket: WebSocket, origins: list[str]) -> bool:
-    """Whether the page that opens the socket may: one of this very address, or a listed one.
-
-    Browsers always say their origin; other clients need not.
-    """
-    origin = socket.headers.get("origin")
-    return origin is None or may_act(origin, socket.headers.get("host"), origins)
 
 
 class Entry(NamedTuple):

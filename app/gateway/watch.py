@@ -136,6 +136,7 @@ class SessionWatch:
                 for session_id, connections in self._hub.sessions.items()
             }
         )
+        await self._liveness.beat_seats(seat for one in self._hub for seat in one.seats)
 
     async def _do(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do one thing that a store may keep from being done; the others do not depend on it."""

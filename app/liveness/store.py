@@ -16,6 +16,7 @@ from app.storage.redis import redis_errors
 
 _AT_ONCE = 500  # of a pipeline, which takes two round trips: it first asks for its scripts
 _CLOSE_MS = 3_600_000  # a page that returns later has forgotten, too
+_HTTP = ConnectionId("http")  # a client without a socket
 _NODES = "colloquy:nodes"
 _WORKERS = "colloquy:workers"  # those of the nodes that execute runs
 
@@ -28,8 +29,15 @@ class Presence(NamedTuple):
     tab: str | None
 
 
+class Seat(NamedTuple):
+    """One of a few places that connections may take at once: whose, and who sits there."""
+
+    key: str
+    sitter: str
+
+
 class _Change(NamedTuple):
-    session_id: SessionId
+    key: str
     member: str
     is_there: bool
 
@@ -53,6 +61,7 @@ class LivenessStore:
         self.changes: WriteBehind[_Change] = WriteBehind("presence", self._write, seconds=0.05)
         folder = Path(__file__).parent
         self._beat = redis.register_script((folder / "beat.lua").read_text("utf-8"))
+        self._sit = redis.register_script((folder / "sit.lua").read_text("utf-8"))
         self._read = redis.register_script((folder / "read.lua").read_text("utf-8"))
 
     async def beat(
@@ -79,15 +88,57 @@ class LivenessStore:
     async def beat_client(self, session_id: SessionId) -> None:
         """Say that a client without a socket is there."""
         with redis_errors():
-            await self._beat(keys=[_key(session_id)], args=[self._ttl_ms, f"http|{self._node}|"])
+            await self._beat(keys=[_key(session_id)], args=[self._ttl_ms, f"{_HTTP}|{self._node}|"])
 
     def arrived(self, session_id: SessionId, connection_id: ConnectionId, tab: str | None) -> None:
         """Say in a moment that a connection is there."""
-        self.changes.add(_Change(session_id, self._member(connection_id, tab), is_there=True))
+        member = self._member(connection_id, tab)
+        self.changes.add(_Change(_key(session_id), member, is_there=True))
 
     def left(self, session_id: SessionId, connection_id: ConnectionId, tab: str | None) -> None:
         """Say in a moment that one is gone, rather than wait until it is no longer believed."""
-        self.changes.add(_Change(session_id, self._member(connection_id, tab), is_there=False))
+        member = self._member(connection_id, tab)
+        self.changes.add(_Change(_key(session_id), member, is_there=False))
+
+    async def sit(
+        self, whose: str, connection_id: ConnectionId, *, stands_for: str, seats: int
+    ) -> Seat | None:
+        """Take one of so many seats that connections have at once, on all nodes; None if none
+        is left. It is kept by ``beat_seats`` until ``stand_up``.
+
+        Args:
+            whose: who has so many.
+            connection_id: the connection.
+            stands_for: connections that stand for the same share a seat.
+            seats: how many there are.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        key = f"{{{whose}}}:seats"
+        with redis_errors():
+            has_one = await self._sit(
+                keys=[key], args=[self._ttl_ms, seats, connection_id, stands_for]
+            )
+        return Seat(key, f"{connection_id}|{stands_for}") if has_one else None
+
+    def stand_up(self, seats: Iterable[Seat]) -> None:
+        """Give seats back in a moment."""
+        for key, sitter in seats:
+            self.changes.add(_Change(key, sitter, is_there=False))
+
+    async def beat_seats(self, seats: Iterable[Seat]) -> None:
+        """Say that these are still taken."""
+        sitters: dict[str, list[str]] = {}
+        for key, sitter in seats:
+            sitters.setdefault(key, []).append(sitter)
+        items = list(sitters.items())
+        with redis_errors():
+            for start in range(0, len(items), _AT_ONCE):
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    for key, some in items[start : start + _AT_ONCE]:
+                        await self._beat(keys=[key], args=[self._ttl_ms, *some], client=pipe)
+                    await pipe.execute()
 
     async def closed(self, session_id: SessionId, tab: str, code: int) -> None:
         """Keep why a tab was closed, for the node it returns to."""
@@ -95,16 +146,16 @@ class LivenessStore:
             await self._redis.set(_closed_key(session_id, tab), code, px=_CLOSE_MS)
 
     async def returned(self, session_id: SessionId, tab: str) -> tuple[int | None, list[Presence]]:
-        """Return why a tab was closed, once, and its connections on other nodes: they may not
-        have noticed that it is gone from there.
+        """Return why a tab was closed, once, and the session's connections on other nodes: they
+        may not have noticed that the tab is gone from there.
         """
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipe:
                 await self._read(keys=[_key(session_id)], client=pipe)
                 _ = pipe.getdel(_closed_key(session_id, tab))
                 members, code = await pipe.execute()
-        there = [one for one in map(_presence, members) if one.tab == tab]
-        elsewhere = [one for one in there if one.node != self._node]
+        there = [_presence(member) for member in members]
+        elsewhere = [one for one in there if one.node != self._node and one.connection_id != _HTTP]
         return (None if code is None else int(code)), elsewhere
 
     async def present(self, session_id: SessionId) -> list[Presence]:
@@ -141,8 +192,7 @@ class LivenessStore:
     async def _write(self, changes: Sequence[_Change]) -> None:
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipe:
-                for session_id, member, is_there in changes:
-                    key = _key(session_id)
+                for key, member, is_there in changes:
                     if is_there:
                         await self._beat(keys=[key], args=[self._ttl_ms, member], client=pipe)
                     else:

@@ -42,6 +42,12 @@ HTTP_SECONDS = Histogram(
     buckets=_FAST,
     registry=REGISTRY,
 )
+LIMITED = Counter(
+    "colloquy_limited_total",
+    "What this node refused because it was too much, by what.",
+    ["what"],
+    registry=REGISTRY,
+)
 RUNS_RUNNING = Gauge("colloquy_runs_running", "Runs executed on this node.", registry=REGISTRY)
 RUNS_WAITING = Gauge(
     "colloquy_runs_waiting",

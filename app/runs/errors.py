@@ -17,6 +17,13 @@ class QueueFull(AppError):
     kind = Kind.LIMITED
 
 
+class TooManyRuns(AppError):
+    """As many chats of this user as may be are being answered at the same time."""
+
+    code = "too_many_runs"
+    kind = Kind.LIMITED
+
+
 class RunNotFound(AppError):
     """The chat has no such run, or none that could be stopped."""
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.events.log import Outgoing
-from app.kit.ids import ChatId, NodeId, RunId
+from app.kit.ids import ChatId, NodeId, RunId, UserId
 from app.runs.types import Candidate, Claim, End, Lease, NewMessage, OpenRun, Stored
 from app.sessions.repository import LIVE
 from app.users.types import Owner
@@ -42,7 +42,11 @@ _ACCEPT = text(
     "   AS event (seq, of, payload)"
     "  WHERE event.of IN ('any', begun.status))"
     " SELECT EXISTS (SELECT 1 FROM live) AS is_live, EXISTS (SELECT 1 FROM said) AS is_new,"
-    "  (SELECT status FROM begun) AS status"
+    "  (SELECT status FROM begun) AS status,"
+    "  CASE WHEN CAST(:user_id AS bigint) IS NULL THEN 0 ELSE"
+    "   (SELECT count(DISTINCT r.chat_id) FROM runs r JOIN chats c ON c.id = r.chat_id"
+    "    WHERE c.user_id = CAST(:user_id AS bigint) AND r.chat_id <> :chat_id"
+    "     AND r.status IN ('queued', 'running')) END AS elsewhere"
 )
 _OPEN_OF_CHAT = text(
     "SELECT id, message_id, answer_id, status, attempt FROM runs"
@@ -153,6 +157,7 @@ class RunRepository:
         fence: int,
         lease_seconds: float,
         most: int,
+        user_id: UserId | None,
         events: Sequence[tuple[str, Outgoing]],
     ) -> Stored:
         """Store a message, its run, and what is told of them. Needs the chat's lock.
@@ -167,6 +172,7 @@ class RunRepository:
             fence: of the claim, if the run begins at once.
             lease_seconds: how long it is the node's then.
             most: how many may wait in a chat.
+            user_id: whose other chats with runs are to be counted, if anybody's.
             events: for the outbox, each with the status of the run it is told of, or ``any``.
         """
         row = (
@@ -179,6 +185,7 @@ class RunRepository:
                     "fence": fence,
                     "lease": lease_seconds,
                     "most": most,
+                    "user_id": user_id,
                     "seqs": [event.seq for _, event in events],
                     "of": [of for of, _ in events],
                     "payloads": [event.payload for _, event in events],

@@ -13,7 +13,7 @@ from app.kit.clock import Clock, wire_time
 from app.kit.errors import AppError
 from app.kit.ids import ChatId, MessageId, NodeId, RunId, new_message_id, new_run_id
 from app.protocol.events import Event, event
-from app.runs.errors import QueueFull, RunInProgress, RunNotFound, WrongAgent
+from app.runs.errors import QueueFull, RunInProgress, RunNotFound, TooManyRuns, WrongAgent
 from app.runs.repository import RunRepository
 from app.runs.signals import Signals
 from app.runs.types import Accepted, Claim, NewMessage, OpenRun
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 OnBusy = Literal["queue", "reject", "replace"]
 _TITLE_CHARS = 80
+_RETRY_MS = 5_000  # nobody knows when an answer will be complete
 
 
 class Starter(Protocol):
@@ -67,6 +68,7 @@ class RunService:
         node: this process.
         worker: executes runs here.
         signals: tells the other nodes.
+        chats_at_once: how many of a user's are answered at the same time; 0: any number.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class RunService:
         worker: Starter,
         signals: Signals,
         settings: RunSettings,
+        chats_at_once: int,
         clock: Clock,
         node: NodeId,
     ) -> None:
@@ -87,6 +90,7 @@ class RunService:
         self._worker = worker
         self._signals = signals
         self._settings = settings
+        self._chats_at_once = chats_at_once
         self._clock = clock
         self._node = node
 
@@ -108,6 +112,7 @@ class RunService:
             SessionNotFound: the session has ended or expired.
             WrongAgent: the chat belongs to another agent.
             RunInProgress: the chat is busy and ``on_busy`` is ``reject``.
+            TooManyRuns: too many other chats of the user are being answered.
             QueueFull: too many messages wait already.
             IdempotencyConflict: the id was used for another text.
             Unavailable: the database does not answer; nothing was stored.
@@ -248,16 +253,22 @@ class RunService:
                 fence=numbers.fence,
                 lease_seconds=self._settings.lease_seconds,
                 most=self._settings.queued_per_chat,
+                user_id=owner.user_id if self._chats_at_once else None,
                 events=[*(("any", event) for event in told), *begun.items()],
             )
             if not stored.is_live:
                 raise _no_session()
             if not stored.is_new:
                 raise _Sent
+            if stored.elsewhere >= self._chats_at_once > 0:
+                raise TooManyRuns(
+                    f"{stored.elsewhere} of your other chats are being answered already.",
+                    retry_after_ms=_RETRY_MS,
+                )
             if stored.status is None:
                 raise QueueFull(
                     f"{self._settings.queued_per_chat} messages wait already.",
-                    retry_after_ms=5_000,
+                    retry_after_ms=_RETRY_MS,
                 )
         claim = None
         if stored.status == "running":

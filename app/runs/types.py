@@ -65,6 +65,7 @@ class Stored(NamedTuple):
     is_live: bool  # its session is
     is_new: bool  # the chat has no message with this ``client_message_id``
     status: str | None  # of its run; None: too many wait
+    elsewhere: int  # other chats of the user that are being answered
 
 
 class End(NamedTuple):

@@ -16,6 +16,8 @@ from app.kit.endpoint import Endpoint, Reply
 from app.kit.errors import AppError
 from app.kit.ids import ChatId, SessionId, UserId, parse_session_id
 from app.kit.paging import MAX_LIMIT, parse_cursor, parse_limit
+from app.limits.places import place_of
+from app.limits.rates import Rates
 from app.liveness.store import LivenessStore, Presence
 from app.protocol.events import PROTOCOL
 from app.sessions.errors import BadRequest, SessionNotFound
@@ -45,7 +47,9 @@ _COOKIE_SECONDS = 400 * 86_400  # what browsers keep at most
 
 async def start(request: Request, body: StartBody | None) -> Reply:
     sessions: SessionService = request.state.sessions
+    rates: Rates = request.state.rates
     caller = await caller_of(request)
+    await rates.count("starts", place_of(caller.address))
     body = body or StartBody()
     user_id = caller.owner.user_id if caller.owner else None
     if body.user_id is not None and body.user_id != user_id:
@@ -251,7 +255,7 @@ ENDPOINTS = [
         answer=StartedView,
         status=201,
         headers={"Idempotency-Key": "The same caller with the same key gets the same session."},
-        errors=(401, 403, 404, 409, 413, 422, 503),
+        errors=(401, 403, 404, 409, 413, 422, 429, 503),
         aliases=("/api/v1/chat/start",),
     ),
     Endpoint(

@@ -17,6 +17,7 @@ from tests.faults.pace import Pace
 from tests.faults.rows import Rows, forget_unfinished, lease_owner, read_rows
 from tests.faults.script import NAME, Signs
 from tests.faults.stores import Stores, private_stores
+from tests.support.limits import UNLIMITED
 from tests.support.proxy import NONE, Faults, Proxy
 from tests.support.waiting import eventually
 
@@ -174,6 +175,7 @@ class Fleet:
     def _settings(self, groups: Groups) -> dict[str, Any]:
         base: dict[str, dict[str, Any]] = self.pace.settings()
         base.setdefault("database", {}).update(pool_size=5, checkpoint_pool_size=4, migrate=False)
+        base["limits"] = dict(UNLIMITED)
         base["protocol"]["frames_per_window"] = 1_000  # clients that come back send a lot
         for group, fields in groups.items():
             base[group] = {**base.get(group, {}), **fields}

@@ -90,10 +90,9 @@ async def test_a_tab_learns_once_on_another_node_why_it_was_closed(redis: Redis)
 
     await one.closed(session, "a", 4109)
 
-    [b] = [there for there in await one.present(session) if there.tab == "b"]
-    assert await other.returned(session, "b") == (None, [b])
-    code, elsewhere = await other.returned(session, "a")
-    assert (code, [(there.node, there.tab) for there in elsewhere]) == (4109, [(one._node, "a")])
+    there = await one.present(session)
+    assert await other.returned(session, "b") == (None, there)
+    assert await other.returned(session, "a") == (4109, there)
     assert (await other.returned(session, "a"))[0] is None
     assert (await one.returned(session, "a"))[1] == []  # its own are no other node's
 
@@ -235,3 +234,52 @@ async def test_a_store_that_is_away_is_unavailable(stores: Addresses) -> None:
         with pytest.raises(Unavailable):
             await attempt
     await away.aclose()
+
+
+async def test_a_seat_is_one_for_all_nodes_and_free_again_in_a_moment(redis: Redis) -> None:
+    one, other, whose = store(redis), store(redis), new_session()
+    first, second = new_connection_id(), new_connection_id()
+
+    seat = await one.sit(whose, first, stands_for="a", seats=1)
+    refused = await other.sit(whose, second, stands_for="b", seats=1)
+
+    assert seat is not None
+    assert refused is None
+    one.stand_up([seat])
+    await one.changes.flush()
+    assert await other.sit(whose, second, stands_for="b", seats=1)
+
+
+async def test_what_stands_for_the_same_shares_a_seat(redis: Redis) -> None:
+    """A node that is killed says nothing: its tabs come back before their seats are free."""
+    dead, other, whose = store(redis), store(redis), new_session()
+
+    for tab in ("a|1", "b"):
+        assert await dead.sit(whose, new_connection_id(), stands_for=tab, seats=2)
+
+    for tab in ("a|1", "b"):
+        assert await other.sit(whose, new_connection_id(), stands_for=tab, seats=2)
+    assert await other.sit(whose, new_connection_id(), stands_for="c", seats=2) is None
+
+
+async def test_a_connection_that_says_late_what_it_stands_for_has_one_seat(redis: Redis) -> None:
+    liveness, whose, connection = store(redis), new_session(), new_connection_id()
+
+    assert await liveness.sit(whose, connection, stands_for=connection, seats=1)
+
+    assert await liveness.sit(whose, connection, stands_for="tab", seats=1)
+
+
+async def test_a_seat_is_kept_by_heartbeats_and_by_nothing_else(redis: Redis) -> None:
+    liveness, whose = store(redis, BRIEF), new_session()
+    seat = await liveness.sit(whose, new_connection_id(), stands_for="a", seats=1)
+    assert seat is not None
+
+    async def is_free() -> bool:
+        return await liveness.sit(whose, new_connection_id(), stands_for="b", seats=1) is not None
+
+    for _ in range(10):
+        await liveness.beat_seats([seat])
+        assert not await is_free()
+        await asyncio.sleep(0.03)
+    await until(is_free)
