@@ -13,10 +13,13 @@ from starlette.routing import Route
 from app.main import create_app
 from app.protocol import schemas
 from app.settings import load_settings
+from app.embedded.servers import Addresses
+from tests.conftest import make_settings
 from tests.auth.scene import PASSWORD, link_to, new_email, registered
 from tests.support.answers import bearer
 from tests.support.client import Client
-from tests.support.node import Node
+from tests.support.limits import UNLIMITED
+from tests.support.node import Node, running_node
 from tests.support.scripted import NAME
 
 # Served, but no part of the API: the page, the figures, the descriptions themselves.
@@ -117,7 +120,7 @@ def test_every_operation_says_what_it_takes_and_gives(document: dict[str, Any]) 
 
 
 @pytest.fixture(scope="module")
-async def walked(node: Node, document: dict[str, Any]) -> Checker:
+async def walked(node: Node, stores: Addresses, document: dict[str, Any]) -> Checker:
     """Every kind of answer, good and bad, each checked against the document."""
     checker = Checker(document)
     client, stranger = node.client(), node.client()
@@ -125,6 +128,11 @@ async def walked(node: Node, document: dict[str, Any]) -> Checker:
     ids = await _good(client, checker)
     await _accounts(node, checker)
     await _bad(node, client, stranger, ids, checker)
+    limits = {**UNLIMITED, "starts": "1/minute"}
+    async with running_node(make_settings(stores, limits=limits)) as strict:
+        for start in ("/chat/start", "/api/v1/chat/start"):
+            for _ in range(2):
+                checker.check(await strict.client().http.post(start))
     return checker
 
 
