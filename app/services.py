@@ -10,6 +10,7 @@ import structlog
 
 from app.agents.types import Agent
 from app.auth.attempts import AttemptStore
+from app.auth.external import ExternalAuth
 from app.auth.identity import Identity
 from app.auth.local import LocalAuth
 from app.auth.logins import Logins
@@ -191,7 +192,15 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
     """Connect the parts. Returns them, and what must run beside them."""
     settings, stores, clock = node.settings, node.stores, node.clock
     logins = node.logins
-    identity = Identity(node.tokens, logins, secure_cookies=settings.server.secure_cookies)
+    external = settings.external
+    identity = Identity(
+        node.tokens,
+        logins,
+        external=ExternalAuth(stores.postgres, logins, external, clock)
+        if external.issuer
+        else None,
+        secure_cookies=settings.server.secure_cookies,
+    )
     public_url = settings.server.public_url or f"http://{settings.host}:{settings.port}"
     mailer = Mailer(settings.mail, settings.data_dir / "mail")
     local_auth = LocalAuth(

@@ -3,6 +3,7 @@
 from starlette.requests import HTTPConnection
 
 from app.auth.errors import Unauthenticated
+from app.auth.external import ExternalAuth, is_jwt
 from app.auth.logins import LOGIN_PREFIX, Logins
 from app.auth.tokens import Tokens
 from app.auth.types import Caller, Login, SessionToken
@@ -26,6 +27,7 @@ class Identity:
     Args:
         tokens: checks what is signed.
         logins: finds sign-ins.
+        external: checks tokens of the operator's own login, if there is one.
         secure_cookies: whether cookies need HTTPS; None: yes, except on plain-http loopback
             addresses.
     """
@@ -35,8 +37,10 @@ class Identity:
         tokens: Tokens,
         logins: Logins,
         *,
+        external: ExternalAuth | None = None,
         secure_cookies: bool | None = None,
     ) -> None:
+        self._external = external
         self._tokens = tokens
         self._logins = logins
         self._secure_cookies = secure_cookies
@@ -103,6 +107,9 @@ class Identity:
         if given.startswith(LOGIN_PREFIX):
             token, login = None, await self._logins.find(given)
             is_good = login is not None
+        elif self._external is not None and is_jwt(given):
+            token, login = None, await self._external.sign_in(given)
+            is_good = True
         else:
             token, login = self._tokens.check_session_token(given), None
             is_good = token is not None

@@ -53,6 +53,7 @@ class Provider:
     )
     apple_key: jwk.ECKey = field(default_factory=lambda: jwk.ECKey.generate_key("P-256"))
     keys_read: int = 0
+    broken: bool = False  # tells no keys
     grants: dict[str, Grant] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -121,6 +122,8 @@ class Provider:
 
     async def keys(self, request: Request) -> Response:
         self.keys_read += 1
+        if self.broken:
+            return Response("out of order", status_code=500)
         public = self.key.as_dict(private=False)
         return JSONResponse({"keys": [{"kty": "new-kind", "kid": "k0"}, public]})
 
