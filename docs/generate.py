@@ -57,7 +57,8 @@ def _row(variable: str, field: Any) -> str:
     elif default is None:
         shown = "unset"
     else:
-        shown = f"`{json.dumps(default, default=str) if isinstance(default, (bool, list)) else default}`"
+        plain = not isinstance(default, (bool, list))
+        shown = f"`{default if plain else json.dumps(default, default=str)}`"
     text = re.sub(r"\s+", " ", field.description or "").strip()
     return f"| `{variable}` | {shown} | {text} |"
 

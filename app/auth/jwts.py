@@ -76,6 +76,8 @@ class RemoteKeys:
         Raises:
             ProviderUnavailable: none are known, and the issuer does not tell them.
         """
+        if self._keys is not None and self._knows(kid) and self._one_asks.locked():
+            return self._keys  # old ones are good enough while somebody asks for new ones
         async with self._one_asks:
             now = self._monotonic()
             is_due = now - self._read_at > self._cache_seconds or not self._knows(kid)

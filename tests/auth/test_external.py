@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from joserfc import jwk, jwt
-from sqlalchemy import text
 
 from app.embedded.servers import Addresses
+from app.operators import Operators
 from app.storage.postgres import Postgres
 from tests.conftest import make_settings
 from tests.support.answers import bearer
@@ -267,9 +267,8 @@ async def test_a_disabled_account_stays_closed_to_good_tokens(
 ) -> None:
     person = claims()
     user = (await me(by_keys, issuer.sign(person))).json()
-    async with postgres.unit() as db:
-        statement = text("UPDATE users SET is_active = false WHERE id = :id")
-        await db.execute(statement, {"id": user["user_id"]})
+    operators = Operators(postgres, by_keys.services.signals)
+    await operators.set_active(str(user["user_id"]), is_active=False)
 
     old, new = issuer.sign(person), issuer.sign({**person, "jti": "another"})
 
