@@ -149,21 +149,23 @@ def add(email: str, name: str | None, password: str, data_dir: Path | None) -> N
 
 
 @user.command()
-@click.argument("email")
+@click.argument("who")
 @_data_dir
-def disable(email: str, data_dir: Path | None) -> None:
-    """Let nobody use an account; its sign-ins and sockets end at once, on all nodes."""
-    _set_active(email, data_dir, is_active=False)
-    click.echo(f"{email} is disabled.")
+def disable(who: str, data_dir: Path | None) -> None:
+    """Let nobody use an account, named by e-mail address or number. Its sign-ins and sockets
+    end at once, on all nodes.
+    """
+    _set_active(who, data_dir, is_active=False)
+    click.echo(f"{who} is disabled.")
 
 
 @user.command()
-@click.argument("email")
+@click.argument("who")
 @_data_dir
-def enable(email: str, data_dir: Path | None) -> None:
-    """Let a disabled account be used again."""
-    _set_active(email, data_dir, is_active=True)
-    click.echo(f"{email} is enabled.")
+def enable(who: str, data_dir: Path | None) -> None:
+    """Let a disabled account, named by e-mail address or number, be used again."""
+    _set_active(who, data_dir, is_active=True)
+    click.echo(f"{who} is enabled.")
 
 
 @user.command("list")
@@ -183,12 +185,12 @@ def list_users(data_dir: Path | None) -> None:
     run(work(_quiet(data_dir)))
 
 
-def _set_active(email: str, data_dir: Path | None, *, is_active: bool) -> None:
+def _set_active(who: str, data_dir: Path | None, *, is_active: bool) -> None:
     from app.operators import operating
 
     async def work(settings: Settings) -> None:
         async with operating(settings) as operators:
-            await operators.set_active(email, is_active=is_active)
+            await operators.set_active(who, is_active=is_active)
 
     run(work(_quiet(data_dir)))
 

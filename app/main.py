@@ -14,6 +14,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from app.auth.routes import ENDPOINTS as AUTH
+from app.auth.social_routes import ENDPOINTS as SOCIAL
+from app.auth.social_routes import POSTED_ELSEWHERE
 from app.chats.routes import ENDPOINTS as CHATS
 from app.gateway.endpoint import Gateway
 from app.kit.clock import SystemClock
@@ -27,7 +29,7 @@ from app.web.middleware import EdgeMiddleware
 from app.web.openapi import document
 from app.web.routing import HANDLERS, routes
 
-ENDPOINTS = [*SESSIONS, *AUTH, *CHATS, *RUNS, *health.ENDPOINTS]
+ENDPOINTS = [*SESSIONS, *AUTH, *SOCIAL, *CHATS, *RUNS, *health.ENDPOINTS]
 SOCKET_PATHS = ("/ws/{session_id}", "/api/v1/chat/ws/{session_id}")
 
 
@@ -72,6 +74,7 @@ def create_app(
                 EdgeMiddleware,
                 origins=settings.server.origins,
                 monotonic=SystemClock().monotonic,
+                posted_elsewhere=POSTED_ELSEWHERE,
             )
         ],
     )

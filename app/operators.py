@@ -1,6 +1,7 @@
 """What operators do to accounts, from the command line: the database's word, and every node's."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from app.users.types import User
 log = structlog.get_logger()
 
 _PAGE = 500
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class Operators(NamedTuple):
@@ -51,8 +53,12 @@ class Operators(NamedTuple):
             await users.audit("added", user_id, actor="operator")
         return user_id
 
-    async def set_active(self, email: str, *, is_active: bool) -> None:
+    async def set_active(self, who: str, *, is_active: bool) -> None:
         """Disable an account, and end its sign-ins and sockets on all nodes; or enable it.
+
+        Args:
+            who: its e-mail address, or its number: those whom others vouch for may have none.
+            is_active: whether it may be used.
 
         Raises:
             UserNotFound: there is none.
@@ -60,9 +66,12 @@ class Operators(NamedTuple):
         ended: list[LoginId] = []
         async with self.postgres.unit() as db:
             users = UserRepository(db)
-            user = await users.find_by_email(folded(email))
+            if _NUMBER.fullmatch(who):
+                user = await users.find(UserId(int(who)))
+            else:
+                user = await users.find_by_email(folded(who))
             if user is None:
-                raise UserNotFound("There is no account with this e-mail address.")
+                raise UserNotFound("There is no such account.")
             await users.set_active(user.id, is_active=is_active)
             await users.audit("enabled" if is_active else "disabled", user.id, actor="operator")
             if not is_active:

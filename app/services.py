@@ -9,11 +9,15 @@ from uuid import UUID
 import structlog
 
 from app.agents.types import Agent
+from app.auth.attempts import AttemptStore
+from app.auth.external import ExternalAuth
 from app.auth.identity import Identity
 from app.auth.local import LocalAuth
 from app.auth.logins import Logins
 from app.auth.mail import Mailer
 from app.auth.passwords import Passwords
+from app.auth.providers import providers
+from app.auth.social import SocialAuth
 from app.auth.throttle import Throttle
 from app.auth.tickets import TicketStore
 from app.background import Work, running
@@ -61,6 +65,7 @@ class Services:
     tickets: TicketStore
     logins: Logins
     local_auth: LocalAuth
+    social_auth: SocialAuth
     users: UserService
     claims: ClaimService
     chats: ChatService
@@ -91,6 +96,8 @@ class Services:
             "session_changed": self.session_changed,
             "logins": self.logins,
             "local_auth": self.local_auth,
+            "social_auth": self.social_auth,
+            "attempt_seconds": self.settings.social.attempt_seconds,
             "users": self.users,
             "signed_out": self.signed_out,
             "claim_visitor": self.claim_visitor,
@@ -189,7 +196,16 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
     """Connect the parts. Returns them, and what must run beside them."""
     settings, stores, clock = node.settings, node.stores, node.clock
     logins = node.logins
-    identity = Identity(node.tokens, logins, secure_cookies=settings.server.secure_cookies)
+    external = settings.external
+    identity = Identity(
+        node.tokens,
+        logins,
+        external=ExternalAuth(stores.postgres, logins, external, clock)
+        if external.issuer
+        else None,
+        secure_cookies=settings.server.secure_cookies,
+    )
+    public_url = settings.server.public_url or f"http://{settings.host}:{settings.port}"
     mailer = Mailer(settings.mail, settings.data_dir / "mail")
     local_auth = LocalAuth(
         postgres=stores.postgres,
@@ -197,8 +213,15 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
         passwords=Passwords(at_once=settings.auth.hashes_at_once),
         throttle=Throttle(stores.redis, settings.auth),
         mailer=mailer,
-        public_url=settings.server.public_url or f"http://{settings.host}:{settings.port}",
+        public_url=public_url,
         settings=settings.auth,
+    )
+    social_auth = SocialAuth(
+        postgres=stores.postgres,
+        logins=logins,
+        attempts=AttemptStore(stores.redis, seconds=settings.social.attempt_seconds),
+        providers=providers(settings.social, clock),
+        public_url=public_url,
     )
     tickets = TicketStore(stores.redis)
     hub = Hub(
@@ -269,6 +292,7 @@ def _put_together(node: Node) -> tuple[Services, list[Work]]:
         tickets=tickets,
         logins=logins,
         local_auth=local_auth,
+        social_auth=social_auth,
         users=UserService(stores.postgres),
         claims=ClaimService(stores.postgres),
         chats=node.chats,

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     IPvAnyNetwork,
     SecretStr,
@@ -28,7 +27,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from app.identity_settings import ExternalSettings, SocialSettings
 from app.kit.errors import AppError, Kind
+from app.kit.group import Group as _Group
 
 PREFIX = "COLLOQUY_"
 
@@ -43,12 +44,6 @@ class BadSettings(AppError):
 OFF = "off"
 _RATE = r"off|[1-9]\d*/([1-9]\d* )?(second|minute|hour|day)s?"
 Rate = Annotated[str, Field(pattern=rf"^({_RATE})$")]  # as the library writes it
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 def _require_half(group: _Group, name: str, *, of: str) -> None:
@@ -217,17 +212,16 @@ class RedisSettings(_Group):
 
 
 class ServerSettings(_Group):
-    origins: list[str] = []
+    origins: list[str] = Field(default=[])
     """Origins of other sites' pages that may use this server, as ``https://example.org``.
     Pages of its own address always may."""
     body_bytes: int = Field(default=1_048_576, ge=1_024)
     """Largest body of an HTTP request."""
     trusted_proxies: str = "127.0.0.1"
     """Addresses whose ``X-Forwarded-*`` headers are believed, with commas between."""
-    metrics_networks: list[IPvAnyNetwork] = [
-        ip_network("127.0.0.0/8"),
-        ip_network("::1/128"),
-    ]
+    metrics_networks: list[IPvAnyNetwork] = Field(
+        default=[ip_network("127.0.0.0/8"), ip_network("::1/128")]
+    )
     """Networks from which ``/metrics`` may be read; for others there is nothing there."""
     public_url: str | None = None
     """What people type to get here, as ``https://chat.example.org``: links in mails begin
@@ -368,6 +362,8 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     mail: MailSettings = MailSettings()
+    social: SocialSettings = SocialSettings()
+    external: ExternalSettings = ExternalSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     limits: LimitSettings = LimitSettings()
     liveness: LivenessSettings = LivenessSettings()
@@ -422,11 +418,11 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         raise BadSettings(f"{name}: not valid JSON, which lists and whole groups are.") from error
 
 
-def _variables() -> set[str]:
+def _variables(group: type[BaseModel] = Settings, prefix: str = PREFIX) -> set[str]:
     names: set[str] = set()
-    for name, field in Settings.model_fields.items():
-        upper = PREFIX + name.upper()
+    for name, field in group.model_fields.items():
+        upper = prefix + name.upper()
         names.add(upper)
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Group):
-            names |= {f"{upper}__{inner.upper()}" for inner in field.annotation.model_fields}
+            names |= _variables(field.annotation, f"{upper}__")
     return names

@@ -37,10 +37,17 @@ def settings_table() -> str:
             parts.append(_row(PREFIX + name.upper(), field))
             continue
         groups += ["", f"### {name}", "", "| variable | default | what it does |", "|---|---|---|"]
-        groups += [
-            _row(f"{PREFIX}{name.upper()}__{key.upper()}", value) for key, value in inner.items()
-        ]
+        groups += _rows(f"{PREFIX}{name.upper()}__", inner)
     return "\n".join(parts + groups)
+
+
+def _rows(prefix: str, fields: dict[str, Any]) -> list[str]:
+    rows: list[str] = []
+    for key, value in fields.items():
+        inner = getattr(value.annotation, "model_fields", None)
+        upper = prefix + key.upper()
+        rows += [_row(upper, value)] if inner is None else _rows(f"{upper}__", inner)
+    return rows
 
 
 def _row(variable: str, field: Any) -> str:

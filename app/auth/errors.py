@@ -64,3 +64,52 @@ class TooBusy(AppError):
 
     code = "too_busy"
     kind = Kind.UNAVAILABLE
+
+
+class UnknownProvider(AppError):
+    """One cannot sign in with this provider here."""
+
+    code = "unknown_provider"
+    kind = Kind.NOT_FOUND
+
+
+class SignInExpired(AppError):
+    """The sign-in at a provider was begun too long ago, in another browser, or is over already."""
+
+    code = "sign_in_expired"
+    kind = Kind.INVALID
+
+
+class SignInRefused(AppError):
+    """The provider, or the person there, said no."""
+
+    code = "sign_in_refused"
+    kind = Kind.INVALID
+
+
+class BadIdentity(AppError):
+    """What the provider, or somebody in its name, said of a person proves nothing."""
+
+    code = "bad_identity"
+    kind = Kind.UNAUTHENTICATED
+
+
+class ProviderUnavailable(AppError):
+    """The provider does not answer, or not as it should."""
+
+    code = "provider_unavailable"
+    kind = Kind.UNAVAILABLE
+
+
+class AlreadyLinked(AppError):
+    """This person of the provider belongs to another account."""
+
+    code = "already_linked"
+    kind = Kind.CONFLICT
+
+
+class LastSignIn(AppError):
+    """Without this provider, nobody could sign in to the account any more."""
+
+    code = "last_sign_in"
+    kind = Kind.CONFLICT

@@ -3,6 +3,7 @@
 from starlette.requests import HTTPConnection
 
 from app.auth.errors import Unauthenticated
+from app.auth.external import ExternalAuth, is_jwt
 from app.auth.logins import LOGIN_PREFIX, Logins
 from app.auth.tokens import Tokens
 from app.auth.types import Caller, Login, SessionToken
@@ -26,13 +27,20 @@ class Identity:
     Args:
         tokens: checks what is signed.
         logins: finds sign-ins.
+        external: checks tokens of the operator's own login, if there is one.
         secure_cookies: whether cookies need HTTPS; None: yes, except on plain-http loopback
             addresses.
     """
 
     def __init__(
-        self, tokens: Tokens, logins: Logins, *, secure_cookies: bool | None = None
+        self,
+        tokens: Tokens,
+        logins: Logins,
+        *,
+        external: ExternalAuth | None = None,
+        secure_cookies: bool | None = None,
     ) -> None:
+        self._external = external
         self._tokens = tokens
         self._logins = logins
         self._secure_cookies = secure_cookies
@@ -44,12 +52,31 @@ class Identity:
         url = request.url
         return url.scheme in {"https", "wss"} or url.hostname not in _LOOPBACK
 
-    def cookie(self, request: HTTPConnection, name: str, value: str, *, seconds: int) -> str:
-        """Return a ``Set-Cookie`` for this request's browser; 0 seconds take it away."""
+    def cookie(
+        self,
+        request: HTTPConnection,
+        name: str,
+        value: str,
+        *,
+        seconds: int,
+        cross_site: bool = False,
+    ) -> str:
+        """Return a ``Set-Cookie`` for this request's browser; 0 seconds take it away.
+
+        Args:
+            request: whose browser.
+            name: which cookie.
+            value: what it holds.
+            seconds: how long it is kept.
+            cross_site: whether it comes along when another site's page posts something here,
+                which browsers allow to secure cookies only (on loopback, without HTTPS, too).
+        """
         secure = self.is_secure(request)
-        tail = "; Secure" if secure else ""
         name = f"{_SECURE_PREFIX}{name}" if secure else name
-        return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{tail}"
+        tail = "SameSite=None" if cross_site else "SameSite=Lax"
+        if secure or cross_site:
+            tail += "; Secure"
+        return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; {tail}"
 
     def proves(self, token: str, session_id: SessionId) -> bool:
         """Whether a token is the one an anonymous session was given at its start."""
@@ -63,12 +90,12 @@ class Identity:
                 not good is taken for none: browsers send what they have.
             Unavailable: a sign-in cannot be looked up for the moment.
         """
-        cookie = self._read(request, VISITOR_COOKIE)
+        cookie = self.read(request, VISITOR_COOKIE)
         visitor = self._tokens.check_visitor_cookie(cookie) if cookie else None
         token, login = None, None
         if given := bearer(request):
             token, login = await self._check_bearer(given)
-        elif (given := self._read(request, LOGIN_COOKIE)) is not None:
+        elif (given := self.read(request, LOGIN_COOKIE)) is not None:
             login = await self._logins.find(given)
         owner = Owner(None, visitor) if visitor else None
         if login is not None and token is None:
@@ -80,6 +107,9 @@ class Identity:
         if given.startswith(LOGIN_PREFIX):
             token, login = None, await self._logins.find(given)
             is_good = login is not None
+        elif self._external is not None and is_jwt(given):
+            token, login = None, await self._external.sign_in(given)
+            is_good = True
         else:
             token, login = self._tokens.check_session_token(given), None
             is_good = token is not None
@@ -90,7 +120,8 @@ class Identity:
             raise Unauthenticated("The token is not valid.")
         return token, login
 
-    def _read(self, request: HTTPConnection, name: str) -> str | None:
+    def read(self, request: HTTPConnection, name: str) -> str | None:
+        """Return a cookie of ours."""
         # Never the other one too: a page of a neighbouring host name may have planted it.
         found = request.cookies.get(f"{_SECURE_PREFIX}{name}" if self.is_secure(request) else name)
         return found or None

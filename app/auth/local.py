@@ -1,7 +1,6 @@
 """Accounts with a password: sign up, sign in, another password, links in mails."""
 
 import secrets
-from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -12,29 +11,20 @@ from app.auth.errors import (
     LinkExpired,
     WrongPassword,
 )
-from app.auth.logins import Logins
+from app.auth.logins import Logins, SignedIn
 from app.auth.mail import Mailer
 from app.auth.passwords import Passwords
 from app.auth.repository import AuthRepository
 from app.auth.throttle import Throttle
 from app.auth.tokens import secret_hash
-from app.auth.types import Login
 from app.kit.ids import LoginId, UserId
 from app.settings import AuthSettings
 from app.storage.postgres import Db, Postgres
-from app.users.errors import EmailTaken, UserNotFound
+from app.users.errors import EmailTaken
 from app.users.repository import UserRepository
 from app.users.types import User
 
 _PASSWORD_CHARS = (8, 128)  # NIST SP 800-63B asks for eight, and to allow at least 64
-
-
-class SignedIn(NamedTuple):
-    """An account, a new sign-in of it, and the token that proves it."""
-
-    user: User
-    login: Login
-    token: str
 
 
 class LocalAuth:
@@ -93,7 +83,7 @@ class LocalAuth:
             await AuthRepository(db).set_password(user_id, hashed)
             await users.audit("registered", user_id, actor="user", address=address)
             link = await self._new_link(db, user_id, "verify", email)
-            signed_in = await self._sign_in(db, user_id)
+            signed_in = await self._logins.begin(db, user_id)
         await self._throttle.succeeded(account=f"register {email}", address=address)
         self._mailer.send(email, "Is this your address?", _VERIFY.format(link=link))
         return signed_in
@@ -122,7 +112,7 @@ class LocalAuth:
             await UserRepository(db).audit(
                 "signed_in", found.user_id, actor="user", address=address
             )
-            signed_in = await self._sign_in(db, found.user_id)
+            signed_in = await self._logins.begin(db, found.user_id)
         await self._throttle.succeeded(account=email, address=address)
         return signed_in
 
@@ -206,13 +196,6 @@ class LocalAuth:
             user_id = await self._use_link(db, token, "verify")
             await UserRepository(db).audit("verified", user_id, actor="user", address=address)
 
-    async def _sign_in(self, db: Db, user_id: UserId) -> SignedIn:
-        login, token = await self._logins.begin(db, user_id)
-        user = await UserRepository(db).find(user_id)
-        if user is None:
-            raise UserNotFound("There is no such account.")
-        return SignedIn(user, login, token)
-
     async def _set_password(
         self, user_id: UserId, hashed: str, *, but: LoginId | None, address: str
     ) -> list[LoginId]:
@@ -234,6 +217,9 @@ class LocalAuth:
 
     async def _use_link(self, db: Db, token: str, purpose: str) -> UserId:
         used = await AuthRepository(db).use_mail_token(secret_hash(token), purpose)
+        if used is not None and purpose == "reset":
+            # Whoever signed up with somebody else's address may have linked a provider.
+            await AuthRepository(db).unlink_unverified(used[0])
         if used is None or not await UserRepository(db).verify(*used):
             raise LinkExpired("The link was used already, or is too old.")
         return used[0]

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from app.auth.repository import AuthRepository
 from app.auth.tokens import secret_hash
@@ -9,10 +10,20 @@ from app.auth.types import Login
 from app.kit.ids import LoginId, UserId, new_login_id
 from app.settings import AuthSettings
 from app.storage.postgres import Db, Postgres
+from app.users.errors import UserNotFound
 from app.users.repository import UserRepository
+from app.users.types import User
 
 LOGIN_PREFIX = "clg_"  # a Colloquy login
 _SWEEP_AT_ONCE = 1_000
+
+
+class SignedIn(NamedTuple):
+    """An account, a new sign-in of it, and the token that proves it."""
+
+    user: User
+    login: Login
+    token: str
 
 
 class Logins:
@@ -22,13 +33,26 @@ class Logins:
         self._postgres = postgres
         self._settings = settings
 
-    async def begin(self, db: Db, user_id: UserId) -> tuple[Login, str]:
-        """Store a sign-in in the caller's transaction; return it and its token: 256 random bits."""
+    async def begin(self, db: Db, user_id: UserId) -> SignedIn:
+        """Store a sign-in in the caller's transaction. Its token has 256 random bits.
+
+        Raises:
+            UserNotFound: there is no such account.
+        """
         token = f"{LOGIN_PREFIX}{secrets.token_urlsafe(32)}"
         login = await AuthRepository(db).add_login(
             new_login_id(), user_id, secret_hash(token), seconds=self._settings.login_seconds
         )
-        return login, token
+        user = await UserRepository(db).find(user_id)
+        if user is None:
+            raise UserNotFound("There is no such account.")
+        return SignedIn(user, login, token)
+
+    async def keep(self, db: Db, user_id: UserId, token: str, *, seconds: float) -> None:
+        """Store a sign-in by a token that others have made, once, in the caller's transaction."""
+        await AuthRepository(db).keep_login(
+            new_login_id(), user_id, secret_hash(token), seconds=seconds
+        )
 
     async def find(self, token: str) -> Login | None:
         """Return the sign-in of a token, if it is good and its account active. One statement."""

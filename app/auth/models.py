@@ -3,7 +3,16 @@
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, func
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    func,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.base import Base
@@ -29,6 +38,23 @@ class LocalAuth(Base):
     )
     password_hash: Mapped[str] = mapped_column(Text)  # argon2id, in its own notation
     changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class SocialAuth(Base):
+    """Somebody whom a provider vouches for, and whose account that is here."""
+
+    __tablename__ = "social_auths"
+    __table_args__ = (
+        Index("uq_social_auths_subject", "provider", "subject", unique=True),
+        Index("ix_social_auths_user", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(Integer, ForeignKey("users.id", ondelete="CASCADE"))
+    provider: Mapped[str] = mapped_column(Text)  # google, …, external:<issuer>
+    subject: Mapped[str] = mapped_column(Text)  # the provider's own name for the person
+    email: Mapped[str | None] = mapped_column(Text)  # as the provider said, believed or not
+    linked_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class Login(Base):

@@ -1,11 +1,11 @@
-"""Every statement on passwords, sign-ins and links in mails."""
+"""Every statement on passwords, providers, sign-ins and links in mails."""
 
 from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.auth.types import Login
+from app.auth.types import Linked, Login, Person
 from app.kit.ids import LoginId, UserId
 
 _FIND_PASSWORD = text(
@@ -18,6 +18,27 @@ _SET_PASSWORD = text(
     " ON CONFLICT (user_id) DO UPDATE SET password_hash = EXCLUDED.password_hash,"
     " changed_at = now()"
 )
+# One person's first sign-ins come one after the other, whichever nodes they come to.
+_LOCK_PERSON = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(CAST(:provider AS text) || ' ' || :subject, 0))"
+)
+_FIND_PERSON = text(
+    "SELECT user_id FROM social_auths WHERE provider = :provider AND subject = :subject"
+)
+_ADD_PERSON = text(
+    "INSERT INTO social_auths (user_id, provider, subject, email)"
+    " VALUES (:user_id, :provider, :subject, :email)"
+)
+_LINKED = text(
+    "SELECT provider, email, linked_at FROM social_auths WHERE user_id = :user_id"
+    " ORDER BY linked_at, id"
+)
+_LOCK_USER = text("SELECT id FROM users WHERE id = :user_id FOR UPDATE")
+_UNLINK = text("DELETE FROM social_auths WHERE user_id = :user_id AND provider = :provider")
+_UNLINK_UNVERIFIED = text(
+    "DELETE FROM social_auths USING users WHERE users.id = user_id AND user_id = :user_id"
+    " AND email_verified_at IS NULL"
+)
 _LOGIN = (
     "logins.id, user_id, expires_at, extract(epoch FROM expires_at - now())::float8 AS seconds_left"
 )
@@ -25,6 +46,11 @@ _ADD_LOGIN = text(
     "INSERT INTO logins (id, user_id, token_hash, expires_at)"
     " VALUES (:id, :user_id, :hash, now() + make_interval(secs => :seconds))"
     f" RETURNING {_LOGIN}"
+)
+_KEEP_LOGIN = text(
+    "INSERT INTO logins (id, user_id, token_hash, expires_at)"
+    " VALUES (:id, :user_id, :hash, now() + make_interval(secs => :seconds))"
+    " ON CONFLICT (token_hash) DO NOTHING"
 )
 _GOOD = "JOIN users ON users.id = user_id AND is_active WHERE expires_at > now()"
 _FIND_LOGIN = text(f"SELECT {_LOGIN} FROM logins {_GOOD} AND token_hash = :hash")
@@ -71,6 +97,44 @@ class AuthRepository:
 
     async def set_password(self, user_id: UserId, password_hash: str) -> None:
         await self._db.execute(_SET_PASSWORD, {"user_id": user_id, "hash": password_hash})
+
+    async def find_person(self, provider: str, subject: str) -> UserId | None:
+        """Return whose account a provider's person is. Until the transaction ends, nobody
+        else learns of them or adds them.
+        """
+        given = {"provider": provider, "subject": subject}
+        await self._db.execute(_LOCK_PERSON, given)
+        found = await self._db.scalar(_FIND_PERSON, given)
+        return None if found is None else UserId(found)
+
+    async def add_person(self, user_id: UserId, provider: str, person: Person) -> None:
+        given = {"user_id": user_id, "provider": provider}
+        given |= {"subject": person.subject, "email": person.email}
+        await self._db.execute(_ADD_PERSON, given)
+
+    async def linked(self, user_id: UserId) -> list[Linked]:
+        """Return the providers of an account, the oldest first."""
+        rows = await self._db.execute(_LINKED, {"user_id": user_id})
+        return [Linked._make(row) for row in rows]
+
+    async def lock_user(self, user_id: UserId) -> None:
+        """Let nobody else change how to sign in to an account until the transaction ends."""
+        await self._db.execute(_LOCK_USER, {"user_id": user_id})
+
+    async def unlink(self, user_id: UserId, provider: str) -> bool:
+        given = {"user_id": user_id, "provider": provider}
+        return (await self._db.execute(_UNLINK, given)).rowcount > 0
+
+    async def unlink_unverified(self, user_id: UserId) -> None:
+        """Forget an account's providers if nobody has proved its address yet."""
+        await self._db.execute(_UNLINK_UNVERIFIED, {"user_id": user_id})
+
+    async def keep_login(
+        self, login_id: LoginId, user_id: UserId, token_hash: bytes, *, seconds: float
+    ) -> None:
+        """Store a sign-in by a token that somebody else has made, unless it is there already."""
+        given = {"id": login_id, "user_id": user_id, "hash": token_hash, "seconds": seconds}
+        await self._db.execute(_KEEP_LOGIN, given)
 
     async def add_login(
         self, login_id: LoginId, user_id: UserId, token_hash: bytes, *, seconds: float

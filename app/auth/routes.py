@@ -6,8 +6,8 @@ from starlette.requests import Request
 
 from app.auth.errors import Unauthenticated
 from app.auth.identity import LOGIN_COOKIE, VISITOR_COOKIE, Identity
-from app.auth.local import LocalAuth, SignedIn
-from app.auth.logins import Logins
+from app.auth.local import LocalAuth
+from app.auth.logins import Logins, SignedIn
 from app.auth.schemas import (
     DoneView,
     ForgotBody,
@@ -50,7 +50,7 @@ async def login(request: Request, body: LoginBody) -> Reply:
 
 async def logout(request: Request, body: LogoutBody | None) -> Reply:
     caller = await caller_of(request)
-    headers = (_cookie(request, LOGIN_COOKIE, "", 0),)
+    headers = (cookie(request, LOGIN_COOKIE, "", 0),)
     if caller.login is None or caller.token is not None:  # nothing to end; a stale cookie goes
         return Reply(SignedOutView(ended=0), headers=headers)
     logins: Logins = request.state.logins
@@ -63,7 +63,7 @@ async def logout(request: Request, body: LogoutBody | None) -> Reply:
 async def change_password(request: Request, body: PasswordBody) -> Reply:
     local: LocalAuth = request.state.local_auth
     caller = await caller_of(request)
-    user, login = await _me(request, caller)
+    user, login = await me_of(request, caller)
     ended = await local.change_password(
         user, body.old, body.new, keep=login.id, address=caller.address
     )
@@ -73,39 +73,39 @@ async def change_password(request: Request, body: PasswordBody) -> Reply:
 
 async def forgot(request: Request, body: ForgotBody) -> Reply:
     local: LocalAuth = request.state.local_auth
-    await local.ask_reset(body.email, address=_address(request))
+    await local.ask_reset(body.email, address=address_of(request))
     return Reply(DoneView())
 
 
 async def reset(request: Request, body: ResetBody) -> Reply:
     local: LocalAuth = request.state.local_auth
-    ended = await local.reset(body.token, body.password, address=_address(request))
+    ended = await local.reset(body.token, body.password, address=address_of(request))
     await _tell(request, ended)
     return Reply(DoneView())
 
 
 async def verify(request: Request, body: VerifyBody) -> Reply:
     local: LocalAuth = request.state.local_auth
-    await local.verify(body.token, address=_address(request))
+    await local.verify(body.token, address=address_of(request))
     return Reply(DoneView())
 
 
 async def ask_verification(request: Request) -> Reply:
     local: LocalAuth = request.state.local_auth
     caller = await caller_of(request)
-    user, _ = await _me(request, caller)
+    user, _ = await me_of(request, caller)
     await local.ask_verification(user, address=caller.address)
     return Reply(DoneView())
 
 
 async def get_me(request: Request) -> Reply:
-    user, _ = await _me(request, await caller_of(request))
+    user, _ = await me_of(request, await caller_of(request))
     return Reply(user_view(user))
 
 
 async def update_me(request: Request, body: ProfileBody) -> Reply:
     users: UserService = request.state.users
-    user, _ = await _me(request, await caller_of(request))
+    user, _ = await me_of(request, await caller_of(request))
     return Reply(user_view(await users.update(user.id, Profile(**body.model_dump()))))
 
 
@@ -115,12 +115,12 @@ async def delete_me(request: Request, body: DeleteBody | None) -> Reply:
     local: LocalAuth = request.state.local_auth
     logins: Logins = request.state.logins
     caller = await caller_of(request)
-    user, login = await _me(request, caller)
+    user, login = await me_of(request, caller)
     await local.check(user, body.password if body else "", address=caller.address)
     ended = await logins.end(login, everywhere=True, address=caller.address)
     await users.delete(user.id, actor="user", address=caller.address)
     await _tell(request, ended)
-    return Reply(DoneView(), headers=(_cookie(request, LOGIN_COOKIE, "", 0),))
+    return Reply(DoneView(), headers=(cookie(request, LOGIN_COOKIE, "", 0),))
 
 
 async def caller_of(request: Request) -> Caller:
@@ -128,23 +128,32 @@ async def caller_of(request: Request) -> Caller:
     return await identity.caller(request)
 
 
-async def _me(request: Request, caller: Caller) -> tuple[User, Login]:
+async def me_of(request: Request, caller: Caller) -> tuple[User, Login]:
     if caller.login is None or caller.token is not None:  # a session's token is for the session
         raise Unauthenticated("Sign in first.")
     users: UserService = request.state.users
     return await users.get(caller.login.user_id), caller.login
 
 
+async def take_in(
+    request: Request, signed_in: SignedIn, *, visitor_id: VisitorId | None
+) -> tuple[int, list[tuple[str, str]]]:
+    """Give a browser its new sign-in, never one that was there before (no fixation), and make
+    a visitor's chats the account's. Return how many those are, and the cookies.
+    """
+    headers = [cookie(request, LOGIN_COOKIE, signed_in.token, round(signed_in.login.seconds_left))]
+    if visitor_id is None:
+        return 0, headers
+    claim_visitor: ClaimVisitor = request.state.claim_visitor
+    claimed = await claim_visitor(visitor_id, signed_in.user.id, address_of(request))
+    return claimed, [*headers, cookie(request, VISITOR_COOKIE, "", 0)]
+
+
 async def _signed_in(
     request: Request, caller: Caller, signed_in: SignedIn, *, claim: bool
 ) -> Reply:
-    """Answer with a new sign-in: never one that was there before (no fixation)."""
-    headers = [_cookie(request, LOGIN_COOKIE, signed_in.token, round(signed_in.login.seconds_left))]
-    claimed = 0
-    if claim and caller.visitor_id is not None:
-        claim_visitor: ClaimVisitor = request.state.claim_visitor
-        claimed = await claim_visitor(caller.visitor_id, signed_in.user.id, caller.address)
-        headers.append(_cookie(request, VISITOR_COOKIE, "", 0))
+    visitor_id = caller.visitor_id if claim else None
+    claimed, headers = await take_in(request, signed_in, visitor_id=visitor_id)
     body = SignedInView(
         user=user_view(signed_in.user),
         token=signed_in.token,
@@ -159,12 +168,12 @@ async def _tell(request: Request, ended: Sequence[LoginId]) -> None:
     await signed_out(ended)
 
 
-def _cookie(request: Request, name: str, value: str, seconds: int) -> tuple[str, str]:
+def cookie(request: Request, name: str, value: str, seconds: int) -> tuple[str, str]:
     identity: Identity = request.state.identity
     return "set-cookie", identity.cookie(request, name, value, seconds=seconds)
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 

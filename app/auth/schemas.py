@@ -1,6 +1,6 @@
 """Signing up and in, on the wire."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.users.schemas import Email, Name, Secret, UserView
 
@@ -53,6 +53,30 @@ class ResetBody(BaseModel):
 
 class VerifyBody(BaseModel):
     token: Secret
+
+
+class ProvidersView(BaseModel):
+    providers: list[str]
+
+
+class LinkedProvider(BaseModel):
+    provider: str
+    email: str | None
+    linked_at: str
+
+
+class LinkedView(BaseModel):
+    providers: list[LinkedProvider]
+
+
+class ProviderAnswer(BaseModel):
+    """What a provider sends back by way of the browser."""
+
+    state: str = Field(default="", max_length=512)
+    code: str = Field(default="", max_length=4_096)
+    error: str = Field(default="", max_length=512)
+    user: str = Field(default="", max_length=4_096)
+    """Apple, the first time: the person's name, as JSON."""
 
 
 class DoneView(BaseModel):

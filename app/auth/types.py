@@ -31,3 +31,20 @@ class Caller(NamedTuple):
     address: str = ""  # of the client, as far as proxies can be believed
     visitor_id: VisitorId | None = None  # of the cookie, signed in or not
     login: Login | None = None
+
+
+class Person(NamedTuple):
+    """What a provider says of somebody."""
+
+    subject: str  # the provider's own name for them: unique there, and for good
+    email: str | None = None
+    email_verified: bool = False  # whether the provider has made sure that it is theirs
+    name: str | None = None
+
+
+class Linked(NamedTuple):
+    """A provider that an account is linked with."""
+
+    provider: str
+    email: str | None
+    linked_at: dt.datetime

@@ -30,6 +30,7 @@ class Endpoint:
     summary: str
     body: type[BaseModel] | None = None
     body_required: bool = False
+    is_form: bool = False  # the body is a form that a page posts, not JSON
     answer: type[BaseModel] | None = None
     status: int = 200
     also: tuple[int, ...] = ()  # other statuses with the same answer

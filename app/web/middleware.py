@@ -1,7 +1,7 @@
 """What applies to every HTTP request: security headers, origins, timings."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -36,10 +36,20 @@ class EdgeMiddleware:
         app: what it wraps.
         origins: other sites' pages that may use this server.
         monotonic: the clock, in seconds.
+        posted_elsewhere: paths to which other sites' pages post, and which bring a proof of
+            their own that this browser wants it.
     """
 
-    def __init__(self, app: ASGIApp, *, origins: list[str], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        origins: list[str],
+        monotonic: Callable[[], float],
+        posted_elsewhere: Collection[str] = (),
+    ) -> None:
         self._app = app
+        self._posted_elsewhere = posted_elsewhere
         self._origins = origins
         self._monotonic = monotonic
 
@@ -72,7 +82,7 @@ class EdgeMiddleware:
 
         if scope["method"] == "OPTIONS" and listed is not None:
             await self._preflight(send_with_headers)
-        elif self._is_foreign(scope["method"], headers, listed):
+        elif self._is_foreign(scope["method"], scope["path"], headers, listed):
             refusal = error_response(ForeignOrigin("This page may not act here."))
             await refusal(scope, receive, send_with_headers)
         else:
@@ -89,12 +99,12 @@ class EdgeMiddleware:
             self._monotonic() - began
         )
 
-    def _is_foreign(self, method: str, headers: Headers, listed: str | None) -> bool:
+    def _is_foreign(self, method: str, path: str, headers: Headers, listed: str | None) -> bool:
         """Whether a browser says that another site's page makes an unsafe request.
 
         Clients that are no browsers send neither header, and bear no ambient cookies.
         """
-        if method in _SAFE or listed is not None:
+        if method in _SAFE or listed is not None or path in self._posted_elsewhere:
             return False
         site = headers.get("sec-fetch-site")
         if site is not None:

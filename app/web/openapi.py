@@ -76,6 +76,8 @@ def _operation(endpoint: Endpoint, path: str, refs: Any) -> dict[str, Any]:
     if endpoint.answer is not None:
         answer = _content(endpoint.summary, refs[endpoint.answer, "serialization"])
         responses = {str(status): answer for status in (endpoint.status, *endpoint.also)}
+    else:
+        responses[str(endpoint.status)] = {"description": endpoint.summary}
     # Any request may meet a bug, any unsafe one may be another site's.
     anywhere = {500} if endpoint.method == "GET" else {403, 500}
     for status in sorted({*endpoint.errors} | anywhere):
@@ -84,9 +86,10 @@ def _operation(endpoint: Endpoint, path: str, refs: Any) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if endpoint.body is not None:
+        kind = "application/x-www-form-urlencoded" if endpoint.is_form else "application/json"
         operation["requestBody"] = {
             "required": endpoint.body_required,
-            "content": {"application/json": {"schema": refs[endpoint.body, "validation"]}},
+            "content": {kind: {"schema": refs[endpoint.body, "validation"]}},
         }
     return operation
 

@@ -1,6 +1,7 @@
 """Serves endpoints: body in as a model, answer out as JSON, errors in one shape."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import parse_qsl
 
 import structlog
 from pydantic import ValidationError
@@ -54,6 +55,8 @@ async def _body(request: Request, endpoint: Endpoint) -> object:
     if endpoint.body is None:
         raise RuntimeError("an endpoint without a body has nothing to read")
     try:
+        if endpoint.is_form:
+            return endpoint.body.model_validate(dict(parse_qsl(data.decode("utf-8", "replace"))))
         return endpoint.body.model_validate_json(bytes(data))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]

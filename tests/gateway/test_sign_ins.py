@@ -131,7 +131,8 @@ async def test_a_ticket_from_before_a_claim_opens_nothing(node: Node) -> None:
 
 
 async def test_a_socket_closes_when_its_sign_in_runs_out(stores: Addresses) -> None:
-    settings = make_settings(stores, auth={"login_seconds": 2, "tries_per_address": 100_000})
+    auth = {"login_seconds": 2, "tries_per_address": 100_000}
+    settings = make_settings(stores, auth=auth)
     async with running_node(settings) as node:
         client, _ = await registered(node)
         session = await client.start()

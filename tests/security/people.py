@@ -87,7 +87,7 @@ class People:
             )
             assert user_id is not None
             await AuthRepository(db).set_password(user_id, _HASH)
-            _, token = await self.node.services.logins.begin(db, user_id)
+            token = (await self.node.services.logins.begin(db, user_id)).token
         return Account(user_id, email, token)
 
     async def things_of(self, account: Account | None) -> Things:
