@@ -17,6 +17,7 @@ ERRORS = {
     "no-chat": (404, "chat_not_found"),
     "no-session": (404, "session_not_found"),
     "nothing": (404, "not_found"),
+    "none": (404, "unknown_provider"),
     "link": (422, "link_expired"),
 }
 
@@ -52,6 +53,12 @@ GET    /users/me                             sign-in   200        sign-in    sig
 PATCH  /users/me                             sign-in   200        sign-in    sign-in   own        sign-in  sign-in sign-in own        sign-in
 DELETE /users/me                             sign-in   200        sign-in    sign-in   own        sign-in  sign-in sign-in own        sign-in
 DELETE /users/me+wrong                       sign-in   password   sign-in    sign-in   password   sign-in  sign-in sign-in password   sign-in
+GET    /auth/providers                       200       200        200        200       200        200      200     200     200        200
+GET    /auth/{provider}/login                none      none       none       none      none       sign-in  sign-in sign-in none       none
+GET    /auth/{provider}/callback             none      none       none       none      none       none     none    none    none       none
+POST   /auth/{provider}/callback             none      none       none       none      none       none     none    none    none       none
+DELETE /auth/{provider}                      sign-in   none       sign-in    sign-in   none       sign-in  sign-in sign-in none       sign-in
+GET    /users/me/providers                   sign-in   200        sign-in    sign-in   own        sign-in  sign-in sign-in own        sign-in
 GET    /health/live                          200       200        200        200       200        200      200     200     200        200
 GET    /health/ready                         200       200        200        200       200        200      200     200     200        200
 GET    /metrics                              200       200        200        200       200        200      200     200     200        200

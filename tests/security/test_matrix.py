@@ -182,7 +182,7 @@ async def _refusal(socket: Socket, name: str) -> str:
     with contextlib.suppress(ConnectionClosed):  # it may have closed already
         await socket.send(name, **_fields(name))
     code, _ = await socket.closed()
-    assert socket.seen == []
+    assert [one for one in socket.seen if one["type"] != "pong"] == []  # which tells nothing
     return str(code)
 
 
@@ -203,7 +203,7 @@ async def _request(
 
     return await people.http.request(
         row.method,
-        row.path.format_map({**things.session, "name": "none.js"}),
+        row.path.format_map({**things.session, "name": "none.js", "provider": "nobody"}),
         json=filled(BODIES.get(row.name)),
         params=filled(QUERIES.get(row.name)),
         headers=headers,
