@@ -25,6 +25,7 @@ from tests.support.waiting import eventually
 
 _TOO_SLOW, _NO_PONG = 4109, 4111
 _COST_BYTES = 2 * 2**20  # of a client that does not read
+_DIFFER_BYTES = 5 * 2**20  # of two nodes that do the same: a queue without end is 40 MiB
 _KEPT_BYTES = 96 * 2**10  # of each that has gone, by the allocator
 _DELAY_SECONDS = 0.05  # that everybody else may wait longer
 _NOISE = 0.25  # of what the machine itself makes everybody wait
@@ -73,7 +74,7 @@ class Crowd:
 async def slow_clients(context: Context) -> Result:
     """On one node as many clients behave badly as others behave well; on another node, with
     the same to do at the same time, everybody behaves. Those who do not read are told 8 MB
-    each, and may cost 2 MiB. The others may wait 50 ms longer than on the other node, and a
+    each, and may cost 2 MiB, give or take 5 MiB of all by which two processes differ. The others may wait 50 ms longer than on the other node, and a
     quarter of what they wait there: so much two nodes differ on one machine. Recovery: from
     the moment a bad one behaves until it is live again.
     """
@@ -91,7 +92,8 @@ async def slow_clients(context: Context) -> Result:
         delays = await _talk(context, [beside, without], gate, seconds=3 * context.size)
         await eventually(lambda: _are_sent_away(beside.node, bad.values()))
     each = (memory.grown - usual.grown) / len(beside.readers)
-    context.check("I10", each <= _COST_BYTES, f"each took {each / 2**20:.2f} MiB")
+    limit = _COST_BYTES + _DIFFER_BYTES / len(beside.readers)
+    context.check("I10", each <= limit, f"each took {each / 2**20:.2f} MiB")
     grown = statistics.median(a - b for a, b in zip(*delays, strict=True))
     limit = _DELAY_SECONDS + _NOISE * statistics.median(delays[1])
     context.check("I12", grown < limit, f"others waited {grown * 1000:.0f} ms longer")
@@ -237,7 +239,7 @@ async def _check_memory(
     context: Context, beside: tuple[Crowd, Memory], without: tuple[Crowd, Memory]
 ) -> float:
     """Judge whether what bad clients took comes back; return how many MiB do not."""
-    most = len(beside[0].bad) * _KEPT_BYTES
+    most = len(beside[0].bad) * _KEPT_BYTES + _DIFFER_BYTES
 
     async def kept() -> int:
         """More than is kept where everybody behaved: a process grows as it warms up."""
