@@ -72,11 +72,11 @@ class Crowd:
     },
 )
 async def slow_clients(context: Context) -> Result:
-    """On one node as many clients behave badly as others behave well; on another node, with
-    the same to do at the same time, everybody behaves. Those who do not read are told 8 MB
-    each, and may cost 2 MiB, give or take 5 MiB of all by which two processes differ. The others may wait 50 ms longer than on the other node, and a
-    quarter of what they wait there: so much two nodes differ on one machine. Recovery: from
-    the moment a bad one behaves until it is live again.
+    """On one node as many clients behave badly as others behave well; on another node, with the
+    same to do at the same time, everybody behaves. Those who do not read are told 8 MB each, and
+    may cost 2 MiB, give or take 5 MiB of all by which two processes differ. The others may wait
+    50 ms longer than on the other node, and a quarter of what they wait there: so much two nodes
+    differ on one machine. Recovery: from the moment a bad one behaves until it is live again.
     """
     nodes = context.dice.sample(context.fleet.nodes, 2)
     empty = [await holdings(context, node) for node in nodes]
