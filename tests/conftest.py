@@ -47,6 +47,7 @@ def make_settings(stores: Addresses, **given: object) -> Settings:
         "database_url": stores.database_url,
         "redis_url": stores.redis_url,
         "secret": SECRET,
+        "data_dir": Path(tempfile.gettempdir()) / f"colloquy-tests-{os.getpid()}" / "data",
         "limits": UNLIMITED,
         "auth": {"tries_per_address": 100_000},  # all of them come from one
         "database": {"pool_size": 5, "checkpoint_pool_size": 5, "migrate": False},

@@ -116,19 +116,22 @@ class People:
         return things, await self._headers(who, things)
 
     async def state(self, things: Things) -> list[Any]:
-        """Return everything of the owner's that a stranger could wish to change."""
+        """Return everything of the owner's that a stranger could wish to change; not what the
+        sweeper does with what has run out.
+        """
         user_id = things.account.user_id if things.account else None
         ids = {"session": things.session["session_id"], "chat": things.session["chat_id"]}
         return [
             await self._sql(statement, **ids, user=user_id)
             for statement in (
-                "SELECT status, expires_at, user_id, visitor_id FROM sessions"
+                "SELECT status = 'completed', expires_at, user_id, visitor_id FROM sessions"
                 " WHERE session_id = :session",
                 "SELECT user_id, visitor_id, title FROM chats WHERE id = CAST(:chat AS uuid)",
                 "SELECT email, is_active, email_verified_at, display_name, password_hash FROM users"
                 " JOIN user_profiles p ON p.user_id = id JOIN local_auths a ON a.user_id = id"
                 " WHERE id = CAST(:user AS int)",
-                "SELECT id, expires_at FROM logins WHERE user_id = CAST(:user AS int) ORDER BY id",
+                "SELECT id, expires_at FROM logins WHERE user_id = CAST(:user AS int)"
+                " AND expires_at > now() ORDER BY id",
             )
         ]
 
