@@ -25,6 +25,9 @@ HASTY = {
     "COLLOQUY_RUNS__HEARTBEAT_SECONDS": "0.4",
     "COLLOQUY_RUNS__POLL_SECONDS": "0.2",
     "COLLOQUY_RUNS__DRAIN_SECONDS": "0.3",
+    "COLLOQUY_LIMITS__STARTS": "off",
+    "COLLOQUY_LIMITS__ANONYMOUS_QUERIES": "off",
+    "COLLOQUY_LIMITS__SOCKETS_PER_ADDRESS": "0",
 }
 
 MOST_OF_A_POOL = 32  # threads that asyncio's own has, however many cores there are

@@ -63,7 +63,8 @@ async def _body(request: Request, endpoint: Endpoint) -> object:
         if first["type"] == "json_invalid":
             raise MalformedBody("The body is not valid JSON.") from error
         where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise MalformedBody(f"{where}: {first['msg']}.") from error
+        says = first["msg"].removeprefix("Value error, ")
+        raise MalformedBody(f"{where}: {says}.") from error
 
 
 def _response(endpoint: Endpoint, reply: Reply) -> Response:

@@ -79,7 +79,8 @@ def _try(url: str, name: str, headers: dict[str, str], things: Things) -> None:
         nonlocal tried
         tried += 1
         if tried % 2:
-            own = {key: things.session[key] for key in case.path_parameters or {}}
+            known = {**things.session, "provider": "nobody"}
+            own = {key: known[key] for key in case.path_parameters or {}}
             case.path_parameters = own or case.path_parameters
         case.call_and_validate(base_url=url, headers=headers, checks=CHECKS)
 

@@ -29,7 +29,7 @@ async def test_a_body_beyond_the_limit_is_refused_everywhere(
     body = b'{"x":"' + b"x" * (guarded.services.settings.server.body_bytes + 1) + b'"}'
 
     answer = await guarded.client().http.request(
-        method, path.format(session_id="s"), content=body, headers=account.bearer
+        method, path.format(session_id="s", provider="p"), content=body, headers=account.bearer
     )
 
     error_of(answer, 413, "body_too_large")
@@ -42,7 +42,10 @@ async def test_a_body_where_none_is_wanted_is_not_read(
     account = await People(guarded, postgres).account()
 
     answer = await guarded.client().http.request(
-        method, path.format(session_id="s"), content=b"x" * 3_000_000, headers=account.bearer
+        method,
+        path.format(session_id="s", provider="p"),
+        content=b"x" * 3_000_000,
+        headers=account.bearer,
     )
 
     assert answer.status_code in {202, 404}
